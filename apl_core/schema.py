@@ -1,0 +1,192 @@
+"""The table schemas of ``data_schemas/`` as frozen objects, and the recognition of headers.
+
+One file a table, read by people and by the code: what it says is what is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from apl_core.errors import Fault, UsageError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a table: its name, type, limits, and the other headers that people use."""
+
+    name: str
+    type: str
+    unit: str | None
+    optional: bool
+    required: bool
+    minimum: float | None
+    maximum: float | None
+    pattern: str | None
+    enum: tuple[str, ...]
+    synonyms: tuple[str, ...]
+    synonym_patterns: tuple[str, ...]
+    prefer: str | None
+    sentinels: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One table: its columns and its key."""
+
+    name: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+
+    def field(self, name: str) -> Field:
+        return next(field for field in self.fields if field.name == name)
+
+
+@cache
+def schema(name: str) -> Schema:
+    """The schema of a table of ``data_schemas/``.
+
+    Raises
+    ------
+    UsageError
+        No such table.
+
+    Examples
+    --------
+    >>> schema("temps_de_parcours").key
+    ('origine', 'destination')
+    """
+    file = resources.files("apl_schemas") / f"{name}.schema.json"
+    if not file.is_file():
+        mend = f"one of: {', '.join(names())}"
+        raise UsageError([Fault("APL-B08", f"no table named {name!r}", "it has no schema", mend)])
+    page = json.loads(file.read_text(encoding="utf-8"))
+    return Schema(page["name"], tuple(map(_field, page["fields"])), tuple(page["primaryKey"]))
+
+
+def names() -> list[str]:
+    """The tables that have a schema."""
+    files = resources.files("apl_schemas").iterdir()
+    found = (file.name.removesuffix(".schema.json") for file in files)
+    return sorted(name for name in found if "." not in name and not name.startswith("_"))
+
+
+def _field(entry: Mapping[str, Any]) -> Field:
+    limits = entry.get("constraints", {})
+    return Field(
+        entry["name"],
+        entry["type"],
+        entry.get("unit"),
+        entry.get("optional", False),
+        limits.get("required", False),
+        limits.get("minimum"),
+        limits.get("maximum"),
+        limits.get("pattern"),
+        tuple(limits.get("enum", ())),
+        tuple(entry.get("synonyms", ())),
+        tuple(entry.get("synonymPatterns", ())),
+        entry.get("prefer"),
+        tuple((mark["value"], mark["meaning"]) for mark in entry.get("sentinels", ())),
+    )
+
+
+def recognise(
+    headers: Sequence[str], table: Schema, choose: Mapping[str, str]
+) -> tuple[dict[str, str], list[Fault]]:
+    """Which header holds which column of the table.
+
+    A column is looked for under its own name, then under its synonyms (the earlier wins), then by
+    pattern on the header without accents, case and double spaces; never by position. ``choose``
+    names the header (or the end or a part of it: a year, ``HC``) where several would do.
+
+    Returns
+    -------
+    dict of column → header, list of Fault
+    """
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for field in table.fields:
+        candidates = _candidates(field, headers)
+        if field.name in choose:
+            asked = choose[field.name]
+            chosen = [h for h in candidates if h == asked] or [h for h in candidates if asked in h]
+            if len(chosen) != 1:
+                faults.append(_not_chosen(table, field, asked, chosen or candidates, headers))
+                continue
+            candidates = chosen
+        if len(candidates) > 1:
+            faults.append(_several(table, field, candidates))
+        elif candidates:
+            found[field.name] = candidates[0]
+        elif not field.optional:
+            faults.append(_absent(table, field, headers))
+    return found, faults
+
+
+def _candidates(field: Field, headers: Sequence[str]) -> list[str]:
+    for name in (field.name, *field.synonyms):
+        if name in headers:
+            others = [h for h in headers if _matches(field, h)] if name != field.name else []
+            return [name] if name not in others else _preferred(field, others)
+    return _preferred(field, [header for header in headers if _matches(field, header)])
+
+
+def _preferred(field: Field, headers: list[str]) -> list[str]:
+    if len(headers) > 1 and field.prefer:
+        best = [header for header in headers if re.search(field.prefer, plain(header))]
+        return best if len(best) == 1 else headers
+    return headers
+
+
+def _matches(field: Field, header: str) -> bool:
+    return any(re.search(pattern, plain(header)) for pattern in field.synonym_patterns)
+
+
+def plain(text: str) -> str:
+    """``text`` without accents, case, or repeated spaces."""
+    letters = unicodedata.normalize("NFKD", text)
+    return " ".join("".join(c for c in letters if not unicodedata.combining(c)).casefold().split())
+
+
+def _absent(table: Schema, field: Field, headers: Sequence[str]) -> Fault:
+    known = ", ".join((field.name, *field.synonyms, *field.synonym_patterns)[:8])
+    return Fault(
+        "APL-B08",
+        "a column is missing",
+        f"the table needs it; headers found: {', '.join(headers) or 'none'}",
+        f"name the column; known names: {known}",
+        table.name,
+        field.name,
+    )
+
+
+def _several(table: Schema, field: Field, headers: list[str]) -> Fault:
+    option = "--time HC or --time HP" if field.name == "minutes" else "the year, or the header"
+    return Fault(
+        "APL-E09" if field.name == "minutes" else "APL-B07",
+        "several columns would do",
+        f"which one is meant is not for us to guess: {', '.join(headers)}",
+        f"say which: {option}",
+        table.name,
+        field.name,
+        values=tuple(headers),
+    )
+
+
+def _not_chosen(
+    table: Schema, field: Field, asked: str, candidates: list[str], headers: Sequence[str]
+) -> Fault:
+    return Fault(
+        "APL-B08",
+        "the column asked for is not there",
+        f"asked for {asked!r}; headers found: {', '.join(headers)}",
+        f"one of: {', '.join(candidates) or 'none of these headers is known for this column'}",
+        table.name,
+        field.name,
+    )

@@ -1,0 +1,130 @@
+"""Where positions come from: the sorted codes of a territory.
+
+Alignment of codes is decided here, once. Whoever holds a `Territory` or a `Catchment` knows that
+its codes were checked; from then on a commune is a position. (Peers join by code at each stage:
+that is how communes vanish there.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from apl_core.errors import Fault, TableError
+
+I32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Territory:
+    """The sorted codes of the places of a territory; a place's position is its identity.
+
+    Parameters
+    ----------
+    codes : pyarrow.StringArray
+        Sorted, without duplicate or null.
+
+    Examples
+    --------
+    >>> land = Territory.from_codes(["01004", "01001"])
+    >>> land.codes.to_pylist(), land.positions(["01004", "99999"]).tolist()
+    (['01001', '01004'], [1, -1])
+    """
+
+    codes: pa.StringArray
+
+    @classmethod
+    def from_codes(cls, codes: Iterable[str] | pa.Array) -> Territory:
+        """A territory from codes in any order; a duplicate or a null is a TableError."""
+        given = codes if isinstance(codes, pa.Array) else pa.array(list(codes), pa.string())
+        if pa.types.is_dictionary(given.type):
+            given = given.cast(given.type.value_type)
+        given = given.cast(pa.string())
+        ordered = given.take(pc.array_sort_indices(given))
+        twice = [] if len(ordered) < 2 else pc.equal(ordered[1:], ordered[:-1])
+        if given.null_count or (len(ordered) > 1 and pc.any(twice).as_py()):
+            codes_twice = ordered[1:].filter(twice).unique().to_pylist() if len(ordered) > 1 else []
+            raise TableError([_doubled(codes_twice)])
+        return cls(ordered)
+
+    @classmethod
+    def from_table(cls, communes: pa.Table) -> Territory:
+        """The territory of a ``communes`` table (column ``code_commune``)."""
+        return cls.from_codes(communes.column("code_commune").combine_chunks())
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def positions(self, codes: pa.Array | pa.ChunkedArray | Iterable[str]) -> I32:
+        """The position of each code, -1 where the territory does not have it.
+
+        Parameters
+        ----------
+        codes : pyarrow array (string or dictionary of string) or iterable of str
+            A dictionary is looked up once, however many rows use it.
+
+        Returns
+        -------
+        int32[m]
+        """
+        if not isinstance(codes, (pa.Array, pa.ChunkedArray)):
+            codes = pa.array(list(codes), pa.string())
+        if isinstance(codes, pa.ChunkedArray):
+            if pa.types.is_dictionary(codes.type):
+                codes = codes.unify_dictionaries()
+            parts = [self.positions(chunk) for chunk in codes.chunks]
+            return np.concatenate(parts) if parts else np.empty(0, np.int32)
+        if pa.types.is_dictionary(codes.type):
+            table = self._look_up(codes.dictionary)
+            return table[column_values(codes.indices, np.int32, fill=table.size - 1)]
+        return self._look_up(codes)[:-1]
+
+    def _look_up(self, codes: pa.Array) -> I32:
+        """Positions of plain codes, with one more entry for null: -1."""
+        found = pc.index_in(codes.cast(pa.string()), value_set=self.codes)
+        table = np.full(len(codes) + 1, -1, dtype=np.int32)
+        table[:-1] = column_values(found, np.int32, fill=-1)
+        return table
+
+
+def column_values(array: Any, dtype: Any, *, fill: Any = None) -> NDArray[Any]:
+    """The values of an Arrow array or chunked array as numpy, without pandas on the way.
+
+    A view where that is possible; nulls become ``fill`` (a null without ``fill`` is a defect here:
+    gates refuse nulls before).
+    """
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+        if isinstance(array, pa.ChunkedArray):  # older pyarrow returns a chunked array of one
+            array = pa.concat_arrays(array.chunks)
+    if array.null_count:
+        array = pc.fill_null(array, fill)
+    wanted = pa.from_numpy_dtype(dtype)
+    if array.type != wanted:
+        array = array.cast(wanted)
+    if pa.types.is_boolean(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False), dtype=dtype)
+    width = np.dtype(dtype).itemsize
+    data = array.buffers()[1]
+    if data is None or not len(array):
+        return np.empty(0, dtype=dtype)
+    return np.frombuffer(data, dtype=dtype, count=len(array), offset=array.offset * width)
+
+
+def _doubled(codes: list[str]) -> Fault:
+    return Fault(
+        "APL-D05",
+        "duplicate key",
+        "a commune must appear once: its position is its identity",
+        "keep one row a commune",
+        table="communes",
+        column="code_commune",
+        values=tuple(codes[:20]),
+        count=len(codes),
+    )

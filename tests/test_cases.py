@@ -1,0 +1,237 @@
+"""Other tools' worked cases, each with its own decay and held to its own tolerance.
+
+A case lists ids of demand and of supply that need not be the same places: the territory is their
+union, what a list does not name counts for 0, and no self pair is added. Tolerances up to 1e-12 go
+with values of full precision, and are relative (one expected value is 1.9e-22); larger ones go with
+printed decimals, and are absolute. Where a case also gives the full precision, 1e-12 holds on it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import naive
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+from shared import CASES, needs_cases
+
+from apl_core import (
+    Catchment,
+    Exponential,
+    Gaussian,
+    Power,
+    Steps,
+    TableError,
+    Territory,
+    Weighted,
+    exact_sums,
+)
+
+F64 = NDArray[np.float64]
+FULL = 1e-12  # the largest tolerance that goes with full precision
+
+INDEX = json.loads((CASES / "index.json").read_text()) if CASES.is_dir() else []
+PARTS = {
+    "pysal_access/step_boundary_closed_right",
+    "ipea_accessibility/step_boundary_closed_left",
+    "catchment_r/reachable_supply_and_demand",
+    "catchment_r/aggregate_weighted_mean",
+}
+REFUSED = {
+    "edge_shared/duplicate_pair": "APL-E01",
+    "edge_shared/nan_cost": "APL-D01",
+    "edge_shared/negative_sentinel": "APL-D03",
+}
+
+
+def ids(wanted: Callable[[dict[str, Any]], bool]) -> Iterable[Any]:
+    """The cases to run; without the folder, one that is skipped and says what is missing."""
+    found = [entry["id"] for entry in INDEX if wanted(entry)]
+    return found if CASES.is_dir() else [pytest.param("all cases", marks=needs_cases)]
+
+
+def is_two_steps(entry: dict[str, Any]) -> bool:
+    reference = entry["independent_apl_reference"] or entry["kind"] == "convention"
+    return reference and entry["id"] not in PARTS | set(REFUSED)
+
+
+def column(folder: Path, reference: str) -> dict[str, Any]:
+    """`csv:places.csv.gz:jobs`: that column by the table's first one (empty cells as null)."""
+    _, name, value = reference.split(":")
+    with gzip.open(folder / name, "rt", newline="") as lines:
+        reader = csv.DictReader(lines)
+        key = (reader.fieldnames or [""])[0]
+        return {row[key]: float(row[value]) if row[value] else None for row in reader}
+
+
+def pairs_of(folder: Path, reference: str) -> list[list[Any]]:
+    """`csv:od.csv.gz`: origin, destination, cost."""
+    with gzip.open(folder / reference.split(":")[1], "rt", newline="") as lines:
+        return [[i, j, float(cost)] for i, j, cost in list(csv.reader(lines))[1:]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as its file gives it, its tables read."""
+
+    raw: dict[str, Any]
+    demand: dict[str, Any]
+    supply: dict[str, Any]
+    od: list[list[Any]]
+    expected: dict[str, Any]
+
+    @classmethod
+    def read(cls, name: str) -> Case:
+        path = CASES / f"{name}.json"
+        raw = json.loads(path.read_text())
+        given = {
+            key: column(path.parent, raw[key]) if isinstance(raw[key], str) else raw[key] or {}
+            for key in ("demand", "supply", "expected")
+        }
+        od = raw["od"] or []
+        od = pairs_of(path.parent, od) if isinstance(od, str) else od
+        return cls(raw, od=od, **given)
+
+    @property
+    def land(self) -> Territory:
+        ends = {end for row in self.od for end in row[:2]}
+        return Territory.from_codes(sorted(ends | set(self.demand) | set(self.supply)))
+
+    def catchment(self, od: list[list[Any]] | None = None) -> Catchment:
+        rows = self.od if od is None else od
+        table = pa.table(
+            {
+                "origine": pa.array([row[0] for row in rows], pa.string()),
+                "destination": pa.array([row[1] for row in rows], pa.string()),
+                "minutes": pa.array([row[2] for row in rows], pa.float64()),
+            }
+        )
+        return Catchment.build(table, self.land, within=None, self_pair="none")
+
+    def decay(self) -> Any:
+        given = self.raw["decay"]
+        if given["type"] == "step":
+            return Steps.of(given["bounds"], given["weights"], closed=given["closed"])
+        limit = math.inf if given.get("max") is None else given["max"]
+        if given["type"] == "power":
+            return Power(given["alpha"], scale=given["scale"], limit=limit)
+        if given["type"] == "exponential":
+            return Exponential(given["rate"], limit=limit)
+        assert given["type"] == "gaussian"
+        return Gaussian(given["sigma"], limit=limit)
+
+    def vector(self, given: Mapping[str, Any]) -> F64:
+        """Values by position; missing and null count for 0."""
+        return np.array([given.get(code) or 0.0 for code in self.land.codes.to_pylist()])
+
+    def access(self, weighted: Weighted) -> dict[str, float]:
+        ratio = weighted.ratio(self.vector(self.supply), self.vector(self.demand))
+        values = weighted.access(ratio)
+        assert np.isfinite(values).all()
+        return dict(zip(self.land.codes.to_pylist(), values.tolist(), strict=True))
+
+    def scores(self, weighted: Weighted) -> dict[str, float]:
+        """Access in the case's own unit."""
+        scale = self.raw.get("scale", 1)
+        people = self.demand if self.raw.get("transform") == "demand*access" else {}
+        access = self.access(weighted)
+        return {code: value * scale * people.get(code, 1) for code, value in access.items()}
+
+
+def meet(values: Mapping[str, float], expected: Mapping[str, Any], tolerance: float) -> None:
+    """Every expected value within the tolerance: relative up to 1e-12, else absolute."""
+    relative = tolerance <= FULL
+    assert {code: values[code] for code in expected} == pytest.approx(
+        dict(expected), rel=tolerance if relative else 0, abs=0 if relative else tolerance
+    )
+
+
+@needs_cases
+def test_every_independent_case_is_run() -> None:
+    independent = {entry["id"] for entry in INDEX if entry["independent_apl_reference"]}
+    run = {entry["id"] for entry in INDEX if is_two_steps(entry)} & independent
+    assert len(run) == 30 and len(independent - run) == 3 and independent - run <= PARTS
+
+
+@pytest.mark.parametrize("name", ids(is_two_steps))
+def test_two_steps(name: str) -> None:
+    case = Case.read(name)
+    values = case.scores(case.catchment().weigh(case.decay()))
+    infinite_there = set(case.raw.get("peer_nonfinite", ()))
+    expected = {code: v for code, v in case.expected.items() if code not in infinite_there}
+    assert len(case.expected) - len(expected) == len(infinite_there)
+    meet(values, expected, case.raw["tolerance"])
+    meet(values, case.raw.get("expected_full", {}), FULL)
+
+
+@pytest.mark.parametrize("name", ids(lambda entry: entry["id"] in REFUSED))
+def test_what_the_engine_refuses(name: str) -> None:
+    """A pair twice, a missing time, a mark for "not computed": other tools take them silently."""
+    case = Case.read(name)
+    with pytest.raises(TableError) as caught:
+        case.catchment()
+    assert caught.value.fault == REFUSED[name]
+    assert caught.value.rows[-1] == len(case.od) and caught.value.values
+    if caught.value.fault != "APL-E01":  # as told: without the row, the pair is out of reach
+        mended = case.catchment(case.od[:-1])
+        meet(case.access(mended.weigh(case.decay())), case.expected, case.raw["tolerance"])
+
+
+@pytest.mark.parametrize("name", ids(lambda entry: entry["method"] == "step weights"))
+def test_step_weights(name: str) -> None:
+    """One inhabitant at O: the demand seen in each place is the weight of its time."""
+    case = Case.read(name)
+    od = [["O", time, float(time)] for time in case.expected]
+    there = Case(case.raw, {"O": 1.0}, {}, od, case.expected)
+    weighted = there.catchment().weigh(there.decay())
+    seen = weighted.demand(there.vector(there.demand)).tolist()
+    assert dict(zip(there.land.codes.to_pylist(), seen, strict=True)) == {**case.expected, "O": 0}
+
+
+@needs_cases
+def test_reachable_supply_and_demand() -> None:
+    case = Case.read("catchment_r/reachable_supply_and_demand")
+    weighted = case.catchment().weigh(case.decay())
+    assert weighted.access(case.vector(case.supply)).tolist() == case.expected["supply"]
+    assert weighted.demand(case.vector(case.demand)).tolist() == [*case.expected["demand"], 0]
+
+
+@needs_cases
+def test_one_sum_with_growing_weights() -> None:
+    case = Case.read("pysal_access/grid5_step1_gravity_sum")
+    sums = case.catchment().weigh(case.decay()).access(case.vector(case.supply))
+    codes = case.land.codes.to_pylist()
+    meet(dict(zip(codes, sums.tolist(), strict=True)), case.expected, case.raw["tolerance"])
+
+
+@needs_cases
+def test_zone_means() -> None:
+    case = Case.read("catchment_r/aggregate_weighted_mean")
+    values, people = case.raw["values"], case.demand
+    zone = {code: code[: case.raw["prefix"]] for code in values}
+    exact = naive.zone_means(values, people, zone)
+    meet({name: float(mean) for name, mean in exact.items()}, case.expected, case.raw["tolerance"])
+    index = np.array([sorted(case.expected).index(name) for name in zone.values()])
+    weight = np.array([people[code] for code in values], dtype=np.float64)
+    above, below = (
+        exact_sums(index, terms, len(case.expected))
+        for terms in (weight * np.array(list(values.values())), weight)
+    )
+    means = dict(zip(sorted(case.expected), (above / below).tolist(), strict=True))
+    meet(means, case.expected, case.raw["tolerance"])
+
+
+@needs_cases
+def test_region_of_most_inhabitants() -> None:
+    case = Case.read("drees_zonage_ars/majority_region_rule")
+    zone = dict.fromkeys(case.demand, "Z")
+    assert naive.attribute(zone, case.raw["regions"], case.demand) == case.expected
