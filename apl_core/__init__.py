@@ -1,6 +1,6 @@
 """The compiled engine of the APL: tables, territory, catchment, two steps. It knows no law."""
 
-from apl_core.catchment import Catchment, Weighted
+from apl_core.catchment import Catchment
 from apl_core.decay import Band, Decay, Exponential, Gaussian, Power, Steps
 from apl_core.errors import (
     AplError,
@@ -14,6 +14,7 @@ from apl_core.errors import (
 )
 from apl_core.exact import exact_sums
 from apl_core.territory import Territory
+from apl_core.weighted import Weighted
 
 __all__ = [
     "AplError",

@@ -7,6 +7,7 @@ usual members of the floating-catchment family.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,9 +69,9 @@ class Steps:
         weights = [band.weight for band in self.bands]
         if not self.bands or len(self.bands) > 200:
             raise ValueError("a step decay has 1 to 200 bands")
-        if any(b <= a for a, b in zip(bounds, bounds[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(bounds)):
             raise ValueError(f"bounds must ascend: {bounds}")
-        if any(b >= a for a, b in zip(weights, weights[1:], strict=False)):
+        if any(b >= a for a, b in itertools.pairwise(weights)):
             raise ValueError(f"weights must descend: {[str(w) for w in weights]}")
         if weights[0] > 1 or weights[-1] <= 0:
             raise ValueError(f"weights must lie in (0, 1]: {[str(w) for w in weights]}")

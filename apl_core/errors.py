@@ -61,6 +61,27 @@ class Fault:
         return {key: getattr(self, key) for key in self.__dataclass_fields__}
 
 
+def at_rows(positions: Sequence[int] | Any, column: Any = None) -> dict[str, Any]:
+    """``rows``, ``values`` and ``count`` of a `Fault`, from positions counted from 0.
+
+    >>> at_rows([1], ["a", "b"])
+    {'rows': (2,), 'values': ('b',), 'count': 1}
+    """
+    first = [int(position) for position in positions[:SHOWN]]
+    cells = [] if column is None else [column[position] for position in first]
+    return {
+        "rows": tuple(position + 1 for position in first),
+        "values": tuple(map(shown, cells)),
+        "count": len(positions),
+    }
+
+
+def shown(cell: Any) -> str:
+    """A cell as a message shows it."""
+    value = cell.as_py() if hasattr(cell, "as_py") else cell
+    return "(empty)" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(eq=False)
 class AplError(Exception):
     """Base of all failures; carries every fault of the stage that failed.

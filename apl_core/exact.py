@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,13 @@ class Limbs:
         return joined
 
 
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The same memory, read-only: kernels are compiled once, for read-only inputs."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def magnitude(x: F64) -> int:
     """An exponent e with Σ|x| ≤ 2**e, the same for any order of ``x`` (a float sum is not)."""
     top = math.frexp(float(np.abs(x).max(initial=0.0)))[1]
@@ -50,12 +58,12 @@ def magnitude(x: F64) -> int:
 
 
 def split(x: F64, largest: int) -> Limbs | None:
-    """Cut non-negative finite ``x`` so that Σ largest·x cannot overflow; None if bits would be lost.
+    """Cut finite ``x`` ≥ 0 so that Σ largest·x cannot overflow; None if bits would be lost.
 
     The range that fits is about 2**70 between the sum of all terms and the smallest one; beyond it
     (a commune of 1e-9 inhabitant beside 1e12) the caller sums in float64, in a fixed order.
     """
-    # Σ largest·high ≤ 2**61 plus half a unit a term; Σ largest·low ≤ largest·n/2 · 2**below ≤ 2**61.
+    # Σ largest·high ≤ 2**61, plus half a unit a term; Σ largest·low ≤ largest·n/2 · 2**below.
     shift = 61 - magnitude(x) - largest.bit_length()
     below = 61 - (max(x.size, 1) * largest).bit_length()
     positive = x[x > 0]

@@ -95,7 +95,9 @@ def read_parquet(path: Path, wanted: Columns, text: Callable[[str], bool]) -> Ra
         table = file.read(columns=list(found.values()))
     except (pa.ArrowInvalid, OSError) as error:
         first = str(error).splitlines()[0]
-        raise _file_fault("APL-A03", f"damaged Parquet file: {first}", path, "get it again") from None
+        raise _file_fault(
+            "APL-A03", f"damaged Parquet file: {first}", path, "get it again"
+        ) from None
     return Raw(table, tuple(h for h in headers if h not in found.values()))
 
 
@@ -115,8 +117,14 @@ def read_csv(path: Path, wanted: Columns, text: Callable[[str], bool]) -> Raw:
     delimiter, skip, headers, found = _csv_header(lines, wanted)
     doubled = sorted({h for h in found.values() if headers.count(h) > 1})
     if doubled:
-        fault = Fault("APL-B07", "two columns of one name", "which is meant cannot be known",
-                      "rename one", str(path), ", ".join(doubled))  # fmt: skip
+        fault = Fault(
+            "APL-B07",
+            "two columns of one name",
+            "which is meant cannot be known",
+            "rename one",
+            str(path),
+            ", ".join(doubled),
+        )
         raise TableError([fault])
     kinds = {h: pa.dictionary(pa.int32(), pa.string()) for c, h in found.items() if text(c)}
     numbers = {h: pa.float64() for c, h in found.items() if not text(c)}
@@ -151,7 +159,7 @@ def read_csv(path: Path, wanted: Columns, text: Callable[[str], bool]) -> Raw:
 
 def _first_lines(path: Path) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as stream:
-        head = stream.read(1 << 16)
+        head: bytes = stream.read(1 << 16)
     try:
         return head.decode("utf-8-sig", errors="strict").splitlines()[:HEADER_ROWS]
     except UnicodeDecodeError as error:
@@ -160,9 +168,7 @@ def _first_lines(path: Path) -> list[str]:
         return head[: error.start].decode("utf-8-sig").splitlines()[:HEADER_ROWS]
 
 
-def _csv_header(
-    lines: list[str], wanted: Columns
-) -> tuple[str, int, list[str], dict[str, str]]:
+def _csv_header(lines: list[str], wanted: Columns) -> tuple[str, int, list[str], dict[str, str]]:
     """The separator and the line that make a header of known columns; else the first line."""
     for skip, line in enumerate(lines):
         for delimiter in ",;\t":
@@ -190,18 +196,22 @@ def read_xlsx(path: Path, wanted: Columns, sheet: str | None) -> Raw:
     try:
         book = CalamineWorkbook.from_path(str(path))
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except Exception as error:  # noqa: BLE001 — calamine raises its own kinds; all mean "damaged"
+    except Exception as error:  # calamine's own kinds, a panic of its parser too: all mean damaged
         raise _file_fault("APL-A03", f"damaged workbook: {error}", path, "get it again") from None
     if sheet is not None:
         chosen = {n: rows for n, rows in sheets.items() if n == sheet or n.endswith(f" {sheet}")}
         if len(chosen) != 1:
             mend = f"--sheet with one of: {', '.join(sheets)}"
-            raise TableError([Fault("APL-A08", "no such sheet", f"asked: {sheet!r}", mend, str(path))])
+            raise TableError(
+                [Fault("APL-A08", "no such sheet", f"asked: {sheet!r}", mend, str(path))]
+            )
         sheets = chosen
     tables = {n: at for n, rows in sheets.items() if (at := _header_row(rows, wanted)) is not None}
     if len(tables) > 1:
         mend = f"--sheet with one of: {', '.join(tables)}"
-        raise TableError([Fault("APL-A08", "several sheets would do", "one a year?", mend, str(path))])
+        raise TableError(
+            [Fault("APL-A08", "several sheets would do", "one a year?", mend, str(path))]
+        )
     if not tables:
         first = next(iter(sheets.values()), [])
         wanted(["", *(str(cell) for cell in (first[0] if first else []))])
@@ -214,7 +224,8 @@ def _sheet_columns(rows: list[list[Any]], at: int, wanted: Columns, name: str) -
     headers = [str(cell).strip() for cell in rows[at]]
     found = wanted(headers) or {}
     places = [headers.index(header) for header in found.values()]
-    kept, aside = [], []
+    kept: list[tuple[int, list[Any]]] = []
+    aside: list[tuple[int, list[Any]]] = []
     for number, row in enumerate(rows[at + 1 :], at + 2):
         filled = sum(cell != "" for cell in row)
         (kept if row[places[0]] != "" and filled > 1 else aside).append((number, row))
@@ -226,7 +237,9 @@ def _sheet_columns(rows: list[list[Any]], at: int, wanted: Columns, name: str) -
     aside_filled = [number for number, row in aside if any(cell != "" for cell in row)]
     if aside_filled:
         notes.append(f"rows {aside_filled} hold units or notes, not data: set aside")
-    return Raw(pa.table(columns), tuple(h for h in headers if h not in found.values()), tuple(notes))
+    return Raw(
+        pa.table(columns), tuple(h for h in headers if h not in found.values()), tuple(notes)
+    )
 
 
 def _header_row(rows: list[list[Any]], wanted: Columns) -> int | None:
@@ -267,5 +280,3 @@ def _names_beside(path: Path) -> list[str]:
 
 def _file_fault(fault: str, title: str, path: Path, mend: str) -> FileError:
     return FileError([Fault(fault, title, f"{path.absolute()}", mend, str(path))])
-
-

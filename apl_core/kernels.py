@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,13 @@ def _writable_cache() -> bool:
 _CACHE = _writable_cache()
 from numba import njit  # noqa: E402  (the cache folder is read when Numba is imported)
 
-_compiled: Any = njit(cache=_CACHE, nogil=True, error_model="numpy")
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def _compiled(kernel: Kernel) -> Kernel:
+    """Compiled on first call, without the GIL, kept in the cache where there is one."""
+    return cast(Kernel, njit(cache=_CACHE, nogil=True, error_model="numpy")(kernel))
+
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]

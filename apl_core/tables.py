@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from apl_core import files
-from apl_core.errors import SHOWN, Fault, TableError, refuse_if
+from apl_core.errors import SHOWN, Fault, at_rows, refuse_if, shown
 from apl_core.schema import Field, Schema, recognise, schema
 from apl_core.territory import column_values
 
@@ -81,14 +81,21 @@ def read_table(
 
     kind = files.kind_of(path)
     if kind == "parquet":
-        raw = files.read_parquet(path, lambda headers: wanted(headers) or wanted(["", *headers]),
-                                 is_text)  # fmt: skip
+        raw = files.read_parquet(
+            path, lambda headers: wanted(headers) or wanted(["", *headers]), is_text
+        )
     elif kind == "csv":
         raw = files.read_csv(path, wanted, is_text)
     else:
         raw = files.read_xlsx(path, wanted, sheet)
-    notes = [*raw.notes, *(["columns ignored: " + ", ".join(h for h in raw.ignored if h)]
-                           if any(raw.ignored) else [])]  # fmt: skip
+    notes = [
+        *raw.notes,
+        *(
+            ["columns ignored: " + ", ".join(h for h in raw.ignored if h)]
+            if any(raw.ignored)
+            else []
+        ),
+    ]
     return checked(raw.table, name, choose=asked, source=str(path), notes=notes)
 
 
@@ -181,8 +188,9 @@ def _converted(
             return column, faults
     if not pa.types.is_integer(column.type) and not pa.types.is_float64(column.type):
         column = column.cast(pa.float64())
-    return _whole(column, field, where) if field.type == "integer" else (
-        column.cast(pa.float64()), [])  # fmt: skip
+    return (
+        _whole(column, field, where) if field.type == "integer" else (column.cast(pa.float64()), [])
+    )
 
 
 def _text_of_numbers(
@@ -230,8 +238,9 @@ def _booleans(
     bad = np.flatnonzero(column_values(neither, np.bool_, fill=False))
     if bad.size:
         why = f"a yes or no is written {'/'.join(TRUE)} or {'/'.join(FALSE)}"
-        return column, [_at("APL-D01", "neither yes nor no", why, "correct it", field, where,
-                            column, bad)]  # fmt: skip
+        return column, [
+            _at("APL-D01", "neither yes nor no", why, "correct it", field, where, column, bad)
+        ]
     return pc.if_else(pc.is_valid(text), true, pa.scalar(None, pa.bool_())), []
 
 
@@ -245,8 +254,18 @@ def _numbers_of_text(
     if pc.any(comma).as_py() and pc.any(point).as_py():
         at = [pc.index(mask, True).as_py() for mask in (comma, point)]
         why = "decimal comma and decimal point in one column: 1,234 could be either"
-        return column, [_at("APL-B02", "two decimal marks", why, "keep one of them", field, where,
-                            column, np.array(sorted(at)))]  # fmt: skip
+        return column, [
+            _at(
+                "APL-B02",
+                "two decimal marks",
+                why,
+                "keep one of them",
+                field,
+                where,
+                column,
+                np.array(sorted(at)),
+            )
+        ]
     text = pc.replace_substring(spaced, ",", ".")
     text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     number = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(nan|NaN|inf|Inf)$"
@@ -254,8 +273,18 @@ def _numbers_of_text(
     bad = np.flatnonzero(column_values(pc.invert(good), np.bool_, fill=False))
     if bad.size:
         why = "not a number; a missing or secret value ('nd', 's') is never 0"
-        return column, [_at("APL-D01", "not a number", why, "give the number, or remove the row",
-                            field, where, column, bad)]  # fmt: skip
+        return column, [
+            _at(
+                "APL-D01",
+                "not a number",
+                why,
+                "give the number, or remove the row",
+                field,
+                where,
+                column,
+                bad,
+            )
+        ]
     return text.cast(pa.float64()), []
 
 
@@ -269,11 +298,31 @@ def _whole(
     bad = np.flatnonzero((np.rint(values) != values) & np.isfinite(values) | (abs(values) > 2**53))
     infinite = np.flatnonzero(~np.isfinite(values))
     if infinite.size:
-        return column, [_at("APL-D02", "infinite or NaN", "not a count", "correct it", field, where,
-                            column, infinite)]  # fmt: skip
+        return column, [
+            _at(
+                "APL-D02",
+                "infinite or NaN",
+                "not a count",
+                "correct it",
+                field,
+                where,
+                column,
+                infinite,
+            )
+        ]
     if bad.size:
-        return column, [_at("APL-D04", "not a whole number", "persons and years are counted whole",
-                            "correct it", field, where, column, bad)]  # fmt: skip
+        return column, [
+            _at(
+                "APL-D04",
+                "not a whole number",
+                "persons and years are counted whole",
+                "correct it",
+                field,
+                where,
+                column,
+                bad,
+            )
+        ]
     return column.cast(pa.int64()), []
 
 
@@ -285,8 +334,18 @@ def _value_faults(column: pa.ChunkedArray, field: Field, where: str) -> list[Fau
     faults = []
     if field.required and column.null_count:
         bad = np.flatnonzero(column_values(pc.is_null(column), np.bool_))
-        faults.append(_at("APL-D01", "missing value", "a missing value is never 0",
-                          "give it, or remove the row", field, where, column, bad))  # fmt: skip
+        faults.append(
+            _at(
+                "APL-D01",
+                "missing value",
+                "a missing value is never 0",
+                "give it, or remove the row",
+                field,
+                where,
+                column,
+                bad,
+            )
+        )
     if field.type == "string":
         return faults + _text_faults(column, field, where)
     if field.type in ("integer", "number"):
@@ -316,8 +375,15 @@ def number_faults(column: pa.ChunkedArray, field: Field, where: str) -> list[Fau
         kinds.append((values == mark, "APL-D03", f"{mark:g} ({meaning})", "not a quantity"))
     out = finite & ~np.isin(values, marks) & ((values < low) | (values > high))
     title = "negative value" if low == 0 and high == math.inf else f"outside {low:g} to {high:g}"
-    kinds.append((out, "APL-D03", title, f"{field.name} is at least {low:g}"
-                  + ("" if high == math.inf else f" and at most {high:g}")))  # fmt: skip
+    kinds.append(
+        (
+            out,
+            "APL-D03",
+            title,
+            f"{field.name} is at least {low:g}"
+            + ("" if high == math.inf else f" and at most {high:g}"),
+        )
+    )
     mend = "remove these rows: a pair that is absent is out of reach" if marks else "correct it"
     return [
         _at(fault, title, why, mend, field, where, column, np.flatnonzero(bad))
@@ -345,23 +411,35 @@ def _text_faults(column: pa.ChunkedArray, field: Field, where: str) -> list[Faul
     bad = np.flatnonzero(wrong[indices] & valid)
     if field.enum:
         why = f"one of: {', '.join(field.enum)}"
-        return [_at("APL-D01", "unknown value", why, "correct it", field, where, column, bad)
-                ] if bad.size else []  # fmt: skip
-    short = column_values(pc.match_substring_regex(values, r"^[0-9]{1,4}(\.0+)?$"), np.bool_,
-                          fill=False)  # fmt: skip
+        return (
+            [_at("APL-D01", "unknown value", why, "correct it", field, where, column, bad)]
+            if bad.size
+            else []
+        )
+    short = column_values(
+        pc.match_substring_regex(values, r"^[0-9]{1,4}(\.0+)?$"), np.bool_, fill=False
+    )
     lost = bad[short[indices[bad]]]
     other = bad[~short[indices[bad]]]
     faults = []
     if lost.size:
-        faults.append(_at(
-            "APL-B05", "codes that lost their leading zero",
-            "a code is text: read as a number, it loses its first 0 and names another place",
-            "read the column as text where the file is made; codes are never padded in silence",
-            field, where, column, lost))  # fmt: skip
+        faults.append(
+            _at(
+                "APL-B05",
+                "codes that lost their leading zero",
+                "a code is text: read as a number, it loses its first 0 and names another place",
+                "read the column as text where the file is made; codes are never padded in silence",
+                field,
+                where,
+                column,
+                lost,
+            )
+        )
     if other.size:
         why = f"a value of {field.name} looks like {field.pattern}"
-        faults.append(_at("APL-C01", "malformed code", why, "correct it", field, where, column,
-                          other))  # fmt: skip
+        faults.append(
+            _at("APL-C01", "malformed code", why, "correct it", field, where, column, other)
+        )
     return faults
 
 
@@ -376,14 +454,7 @@ def _at(
     bad: NDArray[np.int64],
 ) -> Fault:
     """A fault of one column at the given rows (positions from 0)."""
-    first = [int(row) for row in bad[:SHOWN]]
-    values = tuple(_shown(column[row].as_py()) for row in first)
-    rows = tuple(row + 1 for row in first)
-    return Fault(fault, title, why, mend, where, field.name, rows, values, int(bad.size))
-
-
-def _shown(value: Any) -> str:
-    return "(empty)" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return Fault(fault, title, why, mend, where, field.name, **at_rows(bad, column))
 
 
 # --- keys --------------------------------------------------------------------------------------
@@ -408,8 +479,8 @@ def _key_faults(columns: Mapping[str, pa.ChunkedArray], shape: Schema, where: st
     if not same.size:
         return []
     pairs = np.unique(np.concatenate([order[same], order[same + 1]]))
-    first = [int(row) for row in pairs[:SHOWN]]
-    values = tuple(" ".join(str(columns[n][row].as_py()) for n in present) for row in first)
+    first = pairs[:SHOWN]
+    keys = {int(row): " ".join(shown(columns[n][int(row)]) for n in present) for row in first}
     return [
         Fault(
             "APL-D05",
@@ -418,9 +489,7 @@ def _key_faults(columns: Mapping[str, pa.ChunkedArray], shape: Schema, where: st
             "keep one of these rows",
             where,
             ", ".join(present),
-            tuple(row + 1 for row in first),
-            values,
-            int(pairs.size),
+            **{**at_rows(first, keys), "count": int(pairs.size)},
         )
     ]
 

@@ -82,7 +82,8 @@ class Territory:
             return np.concatenate(parts) if parts else np.empty(0, np.int32)
         if pa.types.is_dictionary(codes.type):
             table = self._look_up(codes.dictionary)
-            return table[column_values(codes.indices, np.int32, fill=table.size - 1)]
+            found: I32 = table[column_values(codes.indices, np.int32, fill=table.size - 1)]
+            return found
         return self._look_up(codes)[:-1]
 
     def _look_up(self, codes: pa.Array) -> I32:

@@ -53,6 +53,9 @@ def quantile(values: Iterable[Number], rank: Fraction) -> Fraction:
 
     The article (4.1.1) does not say which quantile: this is the most common one (Hyndman and Fan,
     type 7).
+
+    >>> quantile([4, 1, 2, 3], Fraction(1, 2)), quantile(range(11), Fraction(9, 10))
+    (Fraction(5, 2), Fraction(9, 1))
     """
     ordered = sorted(Fraction(value) for value in values)
     place = rank * (len(ordered) - 1)
@@ -76,6 +79,14 @@ def person_fte(
 
     A newly installed person counts for one whatever his fees, so the floor comes after; nobody
     counts past 65, so age comes first.
+
+    >>> def fte(age, acts, fees, new=False):
+    ...     return str(person_fte(age=age, acts=acts, fees=fees, new=new, median=3783,
+    ...                           ninth_decile=6906))
+    >>> fte(65, 3783, 70_000), fte(66, 3783, 70_000), fte(66, 3783, 70_000, new=True)
+    ('1', '0', '0')
+    >>> fte(30, 300, 5_500), fte(30, 300, 5_500, new=True), fte(30, 544, 10_000)
+    ('0', '1', '544/3783')
     """
     if age > last_age:
         return Fraction(0)
@@ -95,7 +106,15 @@ def places_of(places: Iterable[Place]) -> dict[str, list[Place]]:
 
 
 def split(places: Sequence[Place]) -> list[Fraction]:
-    """The share of a person's FTE in each of his places: stated, else by acts, else equal."""
+    """The share of a person's FTE in each of his places: stated, else by acts, else equal.
+
+    >>> def share(acts, parts=(None, None)):
+    ...     return [str(part) for part in split([
+    ...         Place("1", "A", 40, acts[0], 0, part_activite=parts[0]),
+    ...         Place("1", "B", 40, acts[1], 0, part_activite=parts[1])])]
+    >>> share((300, 100)), share((300, 100), (0.5, 0.5)), share((0, 0))
+    (['3/4', '1/4'], ['1/2', '1/2'], ['1/2', '1/2'])
+    """
     stated = [place.part_activite for place in places]
     weights = [Fraction(0 if part is None else part) for part in stated]
     if None in stated:
@@ -266,6 +285,17 @@ def bvcv(
     bears, has more than `threshold` inhabitants. A canton's code takes a `_`, since overseas some
     equal a living area's. Arrondissements stand alone: II says "communes entières", the agencies'
     counts have them so.
+
+    >>> communes = {
+    ...     "01001": Commune("01001", "0101", "00101"), "01002": Commune("01001", "0102", "00101"),
+    ...     "01003": Commune("01003", "0102", "01000"), "01004": Commune("01001", "0102", "01000"),
+    ...     "75056": Commune("75056", "75ZZ", "00851"),
+    ... }
+    >>> people = {"01001": 20_000, "01002": 10_001, "01003": 5, "01004": 7, "75101": 9}
+    >>> list(bvcv(communes, people).values())
+    ['0101_', '0102_', '01003', '0102_', '75101']
+    >>> list(bvcv(communes, people | {"01002": 10_000}).values())
+    ['01001', '01001', '01003', '01001', '75101']
     """
     urban = urban_populations(communes, population)
     zone = {}
@@ -326,6 +356,17 @@ def cut(
 
     The text says neither what becomes of the BVCV astride a cut (`straddling`), nor whether the
     next share starts at the nominal cut or where the class before it ended (`start`).
+
+    >>> areas = {code: Area(Fraction(apl), people) for code, apl, people in [
+    ...     ("A", 10, 10), ("B", 20, 7), ("C", 30, 13), ("D", 40, 45), ("E", 50, 25)]}
+    >>> def classes(**how):
+    ...     zone = cut(areas, **how)
+    ...     return [" ".join(code for code in zone if zone[code] == name)
+    ...             for name in (*dict(LAW_SHARES), LAST_ZONE)]
+    >>> classes(), classes(straddling="include")  # cuts at 15, 30 and 70 of 100 persons
+    (['A', 'B C', '', 'D E'], ['A B', 'C', 'D', 'E'])
+    >>> classes(straddling="closest"), classes(start="effective")  # at 15, 10 + 15, 17 + 40
+    (['A B', 'C', 'D', 'E'], ['A', 'B', 'C', 'D E'])
     """
     order = ranking(areas)
     sums = [0]
@@ -351,6 +392,10 @@ def attribute(
     """The region of each BVCV (4.3): the one with the most of its population.
 
     Raises ValueError where two regions have as many: the text does not say.
+
+    >>> zone = dict.fromkeys("abc", "Z")
+    >>> attribute(zone, {"a": "84", "b": "93", "c": "93"}, {"a": 500, "b": 300, "c": 201})
+    {'Z': '93'}
     """
     people: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     for code, name in zone.items():

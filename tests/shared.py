@@ -1,4 +1,4 @@
-"""Where the worked cases and the real data lie, outside the project, and a loud skip without them."""
+"""Where the worked cases and the real data lie, outside the project; a loud skip without them."""
 
 from __future__ import annotations
 

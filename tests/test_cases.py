@@ -159,7 +159,9 @@ def meet(values: Mapping[str, float], expected: Mapping[str, Any], tolerance: fl
 def test_every_independent_case_is_run() -> None:
     independent = {entry["id"] for entry in INDEX if entry["independent_apl_reference"]}
     run = {entry["id"] for entry in INDEX if is_two_steps(entry)} & independent
-    assert len(run) == 30 and len(independent - run) == 3 and independent - run <= PARTS
+    assert len(run) == 30
+    assert len(independent - run) == 3
+    assert independent - run <= PARTS
 
 
 @pytest.mark.parametrize("name", ids(is_two_steps))
@@ -180,7 +182,8 @@ def test_what_the_engine_refuses(name: str) -> None:
     with pytest.raises(TableError) as caught:
         case.catchment()
     assert caught.value.fault == REFUSED[name]
-    assert caught.value.rows[-1] == len(case.od) and caught.value.values
+    assert caught.value.rows[-1] == len(case.od)
+    assert caught.value.values
     if caught.value.fault != "APL-E01":  # as told: without the row, the pair is out of reach
         mended = case.catchment(case.od[:-1])
         meet(case.access(mended.weigh(case.decay())), case.expected, case.raw["tolerance"])

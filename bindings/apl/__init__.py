@@ -1,0 +1,87 @@
+"""Access to care in France: the APL, its zones and the law behind them, recomputed exactly.
+
+>>> from datetime import date
+>>> import apl
+>>> apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6)).nor
+'TSSH2408601A'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from apl.activity import demand, supply
+    from apl.bvcv import aggregate
+    from apl.bvcv import build as build_bvcv
+    from apl.indicator import access
+    from apl.law import Parameters, Rules, read_parameters, rules
+    from apl.pipeline import Run, run
+    from apl.travel import travel_times
+    from apl.zoning import Ranking, classify, rank
+    from apl_core.catchment import Catchment
+    from apl_core.decay import Band, Exponential, Gaussian, Power, Steps
+    from apl_core.errors import AplError, FileError, MarginError, RuleError, TableError
+    from apl_core.tables import checked, read_table
+    from apl_core.territory import Territory
+
+# Each name is imported when it is first asked for: `apl --help` must not wait for Numba.
+_HOME = {
+    "apl.activity": ("demand", "supply"),
+    "apl.bvcv": ("aggregate", "build_bvcv"),
+    "apl.indicator": ("access",),
+    "apl.law": ("Parameters", "Rules", "read_parameters", "rules"),
+    "apl.pipeline": ("Run", "run"),
+    "apl.travel": ("travel_times",),
+    "apl.zoning": ("Ranking", "classify", "rank"),
+    "apl_core.catchment": ("Catchment",),
+    "apl_core.decay": ("Band", "Exponential", "Gaussian", "Power", "Steps"),
+    "apl_core.errors": ("AplError", "FileError", "MarginError", "RuleError", "TableError"),
+    "apl_core.tables": ("checked", "read_table"),
+    "apl_core.territory": ("Territory",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'apl' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), "build" if name == "build_bvcv" else name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+__all__ = [
+    "AplError",
+    "Band",
+    "Catchment",
+    "Exponential",
+    "FileError",
+    "Gaussian",
+    "MarginError",
+    "Parameters",
+    "Power",
+    "Ranking",
+    "RuleError",
+    "Rules",
+    "Run",
+    "Steps",
+    "TableError",
+    "Territory",
+    "access",
+    "aggregate",
+    "build_bvcv",
+    "checked",
+    "classify",
+    "demand",
+    "rank",
+    "read_parameters",
+    "read_table",
+    "rules",
+    "run",
+    "supply",
+    "travel_times",
+]

@@ -1,7 +1,8 @@
 """The embedded demonstration country: France in outline, made up inside, for tries and tests.
 
 Real: the 101 départements with their region, number of communes, population (2020), centre and
-area (``departements.csv``), and the codes of Paris, Lyon, Marseille and their arrondissements.
+area (``departements.csv``); codes and inhabitants of Paris, Lyon and Marseille, and the codes of
+their arrondissements.
 Everything else is **synthetic**: where communes stand, their names, sizes, zones, roads, ages and
 professionals. No commune of it is the real one of that code, and no result says anything of it.
 Only the orders of magnitude are those of the year 2021: the mean APL of physiotherapists, its
@@ -23,8 +24,8 @@ from numpy.typing import NDArray
 
 from apl.country_people import (
     Places,
+    abundance,
     apportion,
-    column,
     consumption,
     people_by_age,
     professionals,
@@ -49,6 +50,7 @@ ISLANDS = {"17": 3, "22": 1, "29": 4, "56": 6, "85": 2, "971": 5}  # communes wi
 class City:
     """A city of arrondissements: its number in the département, theirs, its people in 2020."""
 
+    name: str
     departement: str
     number: int
     first_arrondissement: int
@@ -58,21 +60,10 @@ class City:
 
 
 CITIES = (
-    City("13", 55, 13201, 16, 870_321, 8.0),
-    City("69", 123, 69381, 9, 522_228, 4.0),
-    City("75", 56, 75101, 20, 2_145_906, 5.0),
+    City("Marseille", "13", 55, 13201, 16, 870_321, 8.0),
+    City("Lyon", "69", 123, 69381, 9, 522_228, 4.0),
+    City("Paris", "75", 56, 75101, 20, 2_145_906, 5.0),
 )
-
-# Professionals per inhabitant against the national mean: the order of the regions, not a measure.
-ABUNDANCE = {
-    "01": 1.6, "02": 1.6, "03": 0.4, "04": 2.2, "06": 0.3, "11": 0.75, "24": 0.6, "27": 0.7,
-    "28": 0.7, "32": 1.1, "44": 0.9, "52": 0.85, "53": 0.95, "75": 1.05, "76": 1.4, "84": 1.0,
-    "93": 1.6, "94": 1.6,
-}  # fmt: skip
-COAST = frozenset("06 11 13 14 17 22 29 30 33 34 35 40 44 50 56 59 62 64 66 76 80 83 85".split())
-COAST_BONUS = 1.15
-TOWN_BONUS = 1.2
-LOCAL = (0.4, 1.2)  # least abundance of a living area against its region's, and its span
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +118,8 @@ def country(seed: int = 2020) -> dict[str, pa.Table]:
     Examples
     --------
     >>> tables = country()
-    >>> tables["geographie"].num_rows, sum(tables["population_municipale"]["population"].to_pylist())
-    (34945, 67441058)
+    >>> tables["geographie"].num_rows, tables["professionnels"].num_rows
+    (34945, 89694)
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     facts = departements()
@@ -138,22 +129,14 @@ def country(seed: int = 2020) -> dict[str, pa.Table]:
     areas = _living_areas(land, population, poles)
     urban, units = _urban_units(facts, land, population)
     codes = _codes(facts)
-    abundance = _abundance(rng, facts, land, areas, urban)
+    supply = abundance(rng, facts.codes, facts.regions, land.owner, areas=areas, urban=urban)
     places = _places(rng, facts, land, codes, population)
     of = places.commune
-    town = np.round(np.log10(np.maximum(urban, 1_000)[of]), 3)
+    town = _town(urban)[of]
     return {
         "geographie": _geography(facts, land, codes, population, areas, units),
-        "population_municipale": pa.table(
-            {"code_commune": places.codes, "population": column(places.population)}
-        ),
-        "coordonnees": pa.table(
-            {
-                "code_commune": places.codes,
-                "longitude": column(places.longitude),
-                "latitude": column(places.latitude),
-            }
-        ),
+        "population_municipale": places.populations(),
+        "coordonnees": places.coordinates(),
         "temps_de_parcours": travel_times(
             rng, places.codes, places.xyz, town=town, island=_islands(facts, land)[of]
         ),
@@ -161,15 +144,19 @@ def country(seed: int = 2020) -> dict[str, pa.Table]:
             rng, places.codes, places.population, town=town, young=facts.overseas[land.owner[of]]
         ),
         "consommation_par_age": consumption(),
-        "professionnels": professionals(
-            rng, places, abundance=abundance[of], always=np.isin(of, poles)
-        ),
+        "professionnels": professionals(rng, places, supply=supply[of], always=np.isin(of, poles)),
     }
 
 
 @functools.cache
 def departements() -> Departements:
-    """The facts of ``departements.csv``."""
+    """The facts of ``departements.csv``.
+
+    Examples
+    --------
+    >>> len(departements().codes), int(departements().population.sum())
+    (101, 67441058)
+    """
     file = importlib.resources.files("apl_schemas") / "departements.csv"
     rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
     area = np.array([float(row["superficie_km2"]) for row in rows])
@@ -195,8 +182,11 @@ def _codes(facts: Departements) -> list[str]:
 
 
 def _labels(codes: list[str], population: I64) -> list[str]:
-    kind = np.searchsorted([0, 2_000, 20_000], population, side="right") - 1
-    return [f"{('Village', 'Bourg', 'Ville')[k]} {c}" for k, c in zip(kind, codes, strict=True)]
+    """Names that nobody bears, but for the three cities."""
+    kinds = ("Village", "Bourg", "Ville")
+    kind = np.searchsorted([2_000, 20_000], population, side="right")
+    cities = {f"{city.departement}{city.number:03d}": city.name for city in CITIES}
+    return [cities.get(c, f"{kinds[k]} {c}") for k, c in zip(kind, codes, strict=True)]
 
 
 def _scatter(rng: np.random.Generator, facts: Departements) -> Land:
@@ -207,7 +197,7 @@ def _scatter(rng: np.random.Generator, facts: Departements) -> Land:
     """
     owner = np.repeat(np.arange(len(facts.codes)), facts.communes)
     km_per_longitude = np.round(KM_PER_DEGREE * np.cos(np.radians(facts.latitude)), 2)
-    reach = 1.15 * facts.radius_km
+    reach = 1.15 * facts.radius_km  # cells have corners
     longitude, latitude = np.empty(owner.size), np.empty(owner.size)
     pending = np.arange(owner.size)
     while pending.size:
@@ -232,7 +222,13 @@ def _scatter(rng: np.random.Generator, facts: Departements) -> Land:
 
 
 def kilometres(longitude: F64, latitude: F64) -> F64:
-    """Points of the sphere, float64[n, 3] in km, rounded so that no libm shows."""
+    """Points of the sphere, float64[n, 3] in km, rounded so that no libm shows.
+
+    Examples
+    --------
+    >>> kilometres(np.array([0.0]), np.array([90.0])).tolist()
+    [[0.0, 0.0, 6371.0]]
+    """
     east, north = np.radians(longitude), np.radians(latitude)
     unit = [np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)]
     return np.round(EARTH_KM * np.stack(unit, axis=1), 6)
@@ -266,7 +262,7 @@ def _sizes(
     """Inhabitants: a rank-size law in each département, larger near larger poles.
 
     ``sqrt(1 - q) / q**a`` of the rank q follows the real sizes from 30 to 30,000 inhabitants with
-    a = 0.95; crowded départements are more even.
+    a = 0.8; crowded départements are more even.
     """
     from scipy.spatial import cKDTree
 
@@ -279,14 +275,14 @@ def _sizes(
     pull[land.chief] = np.inf
     rank = _rank_within(land.owner, -pull)
     share = (rank + 0.5) / facts.communes[land.owner]
-    evenness = np.interp(facts.population / facts.communes, [2e3, 4e4], [0.95, 0.35])
+    evenness = np.interp(facts.population / facts.communes, [2e3, 4e4], [0.8, 0.35])
     weight = np.sqrt(1.0 - share) / share ** evenness[land.owner]
     weight = np.round(weight * (0.8 + 0.4 * rng.random(weight.size)), 6)
     return _apportion_sizes(facts, land, rank, weight)
 
 
 def _apportion_sizes(facts: Departements, land: Land, rank: I64, weight: F64) -> I64:
-    """Whole inhabitants by commune, exact by département; cities as counted, some villages empty."""
+    """Whole inhabitants by commune, exact by département; cities as counted."""
     population = np.zeros(land.owner.size, dtype=np.int64)
     cities = {city.departement: city.population for city in CITIES}
     ends = np.cumsum(facts.communes)
@@ -310,7 +306,8 @@ def _living_areas(land: Land, population: I64, poles: I64) -> I64:
     distance, near = cKDTree(land.xyz[poles]).query(land.xyz, k=8)
     attraction = np.sqrt(np.sqrt(np.maximum(population[poles], 1)))
     chosen = (np.round(distance, 3) / attraction[near]).argmin(axis=1)
-    return poles[near[np.arange(near.shape[0]), chosen]]
+    areas: I64 = poles[near[np.arange(near.shape[0]), chosen]]
+    return areas
 
 
 def _urban_units(facts: Departements, land: Land, population: I64) -> tuple[I64, list[str]]:
@@ -323,7 +320,7 @@ def _urban_units(facts: Departements, land: Land, population: I64) -> tuple[I64,
     from scipy.spatial import cKDTree
 
     built = np.flatnonzero(population >= 500)
-    radius = 0.2 + 0.011 * np.sqrt(population[built])
+    radius = 0.3 + 0.012 * np.sqrt(population[built])
     a, b = cKDTree(land.xyz[built]).query_pairs(15.0, output_type="ndarray").T
     gap = np.sqrt(((land.xyz[built[a]] - land.xyz[built[b]]) ** 2).sum(axis=1))
     touch = np.round(gap, 3) <= np.round(radius[a] + radius[b], 3)
@@ -335,9 +332,14 @@ def _urban_units(facts: Departements, land: Land, population: I64) -> tuple[I64,
     return size, _codes_of_units(facts, land, built, unit, size)
 
 
-def _codes_of_units(
-    facts: Departements, land: Land, built: I64, unit: I64, size: I64
-) -> list[str]:
+def _town(urban: I64) -> F64:
+    """How large a town: decimal logarithm of its inhabitants, 3 outside any."""
+    size = np.empty(urban.size)
+    np.log10(np.maximum(urban, 1_000), out=size)
+    return np.round(size, 3)
+
+
+def _codes_of_units(facts: Departements, land: Land, built: I64, unit: I64, size: I64) -> list[str]:
     """``01101`` within a département, ``00101`` across, ``01000`` outside, ``9A`` for 971."""
     prefix = [c if len(c) < OVERSEAS else f"9{'ABCDEF'[int(c[2]) - 1]}" for c in facts.codes]
     codes = [f"{prefix[i]}000" for i in land.owner]
@@ -405,12 +407,12 @@ def _places(
             code = str(city.first_arrondissement + k)
             rows.append((code, i, east[k] / 75.0, north[k] / KM_PER_DEGREE, people[k]))
     rows.sort()
-    names, commune, east, north, people = zip(*rows, strict=True)
+    names, commune, easts, norths, counts = zip(*rows, strict=True)
     of = np.array(commune)
-    longitude = np.round(land.longitude[of] + np.array(east), 4)
-    latitude = np.round(land.latitude[of] + np.array(north), 4)
+    longitude = np.round(land.longitude[of] + np.array(easts), 4)
+    latitude = np.round(land.latitude[of] + np.array(norths), 4)
     xyz = kilometres(longitude, latitude)
-    return Places(pa.array(names), of, longitude, latitude, xyz, np.array(people))
+    return Places(pa.array(names), of, longitude, latitude, xyz, np.array(counts))
 
 
 def _islands(facts: Departements, land: Land) -> I64:
@@ -422,14 +424,3 @@ def _islands(facts: Departements, land: Land) -> I64:
         off = (land.owner == i) & (rank < communes)
         island[off] = 100 * i + 1 + rank[off] // 2
     return island
-
-
-def _abundance(
-    rng: np.random.Generator, facts: Departements, land: Land, areas: I64, urban: I64
-) -> F64:
-    """Professionals per inhabitant against the mean: by region, coast, living area and town."""
-    region = np.array([ABUNDANCE[code] for code in facts.regions])
-    coast = np.where([code in COAST for code in facts.codes], COAST_BONUS, 1.0)
-    local = (LOCAL[0] + LOCAL[1] * rng.random(land.owner.size))[areas]
-    town = np.where(urban >= 10_000, TOWN_BONUS, 1.0)
-    return (region * coast)[land.owner] * local * town

@@ -1,0 +1,429 @@
+"""The BVCV (bassin de vie ou canton-ou-ville): built by the rule, then the mean over each.
+
+A commune takes its living area; where the urban unit of the living area's pole has more than
+30 000 inhabitants, it takes its canton-ou-ville, marked by an underscore (``0405_``: three overseas
+canton codes equal a living area's). Arrondissements of Paris, Lyon and Marseille stand alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from apl.law import Rules, UnitRules
+from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
+from apl_core.errors import SHOWN, at_rows
+from apl_core.territory import column_values
+
+# The three cities whose arrondissements have codes of their own (INSEE, COG): first and last.
+CITIES = {"75056": (75101, 75120), "69123": (69381, 69389), "13055": (13201, 13216)}
+CITY_OF = {str(a): city for city, (low, high) in CITIES.items() for a in range(low, high + 1)}
+
+MERGERS = (31, 32, 33)  # simple merger, commune nouvelle, merger-association
+MOVES = (41, 50)  # change of code: of département, of capital
+SPLITS = (20, 21)  # creation, re-establishment
+
+
+@dataclass(frozen=True)
+class Place:
+    """One commune (or arrondissement) of the geography."""
+
+    code: str
+    libelle: str
+    departement: str
+    region: str
+    living_area: str
+    canton: str
+    urban_unit: str
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """The ``communes`` table with its BVCV, and what was noticed.
+
+    ``without_population``: communes of the geography that the population table does not have;
+    they are left out. ``merged``: communes that have gone into another one, and which.
+    ``merged_areas``: BVCV that merged with another one, since their poles did.
+    """
+
+    communes: pa.Table
+    without_population: tuple[str, ...]
+    merged: Mapping[str, str]
+    merged_areas: Mapping[str, str]
+
+
+def build(
+    geographie: pa.Table,
+    population_municipale: pa.Table,
+    rules: Rules,
+    *,
+    movements: pa.Table | None = None,
+    between: tuple[date, date] | None = None,
+) -> Built:
+    """The ``communes`` table, each commune in its BVCV (arrêté of 2024, annexe, II).
+
+    Parameters
+    ----------
+    geographie : pyarrow.Table
+        Commune, département, region, living area, canton-ou-ville, urban unit; the three cities
+        as one commune each, as INSEE publishes it.
+    population_municipale : pyarrow.Table
+        Persons by commune, arrondissements in place of the three cities.
+    rules : Rules
+    movements : pyarrow.Table, optional
+        INSEE's movements of communes; those after ``between[0]`` and up to ``between[1]`` are
+        applied to the result: a commune nouvelle takes the BVCV of the commune whose code it keeps,
+        and BVCV whose poles merge become one.
+    between : (date, date), optional
+        Date of the geography, and date wanted.
+
+    Raises
+    ------
+    TableError
+        A population for an unknown commune, a city given beside its arrondissements, a living area
+        whose pole is not in the geography, a commune that was split.
+    """
+    places = _places(geographie)
+    persons: dict[str, int] = dict(
+        zip(
+            population_municipale.column("code_commune").to_pylist(),
+            population_municipale.column("population").to_pylist(),
+            strict=True,
+        )
+    )
+    refuse_if(_population_faults(places, persons))
+    of_city: Counter[str] = Counter()
+    for code, count in persons.items():
+        of_city[CITY_OF.get(code, code)] += count
+    units = _assign(places, of_city, rules.territory)
+    places, units = _with_arrondissements(places, units, persons)
+    merged: dict[str, str] = {}
+    merged_areas: dict[str, str] = {}
+    if movements is not None:
+        if between is None:
+            raise ValueError("movements need `between`: the date of the geography, and the wanted")
+        merged, merged_areas = _merge(units, persons, movements, between, rules.territory)
+        units = {code: unit for code, unit in units.items() if code not in merged}
+        for old, new in merged.items():
+            persons[new] = persons.get(new, 0) + persons.pop(old, 0)
+        units = {code: merged_areas.get(unit, unit) for code, unit in units.items()}
+    codes = sorted(code for code in units if code in persons)
+    left_out = tuple(sorted(code for code in units if code not in persons))
+    table = pa.table(
+        {
+            "code_commune": codes,
+            "libelle": [places[code].libelle for code in codes],
+            "code_departement": [places[code].departement for code in codes],
+            "code_region": [places[code].region for code in codes],
+            "population": pa.array([persons[code] for code in codes], pa.int64()),
+            "code_bvcv": [units[code] for code in codes],
+        }
+    )
+    return Built(table, left_out, merged, merged_areas)
+
+
+def _places(geographie: pa.Table) -> dict[str, Place]:
+    columns = [geographie.column("code_commune").to_pylist()]
+    if "libelle" in geographie.column_names:
+        columns.append(geographie.column("libelle").to_pylist())
+    else:
+        columns.append([""] * geographie.num_rows)
+    names = ("departement", "region", "bassin_de_vie", "canton_ville", "unite_urbaine")
+    columns += [geographie.column(f"code_{name}").to_pylist() for name in names]
+    rows = zip(*columns, strict=True)
+    return {row[0]: Place(row[0], row[1] or "", *row[2:]) for row in rows}
+
+
+def _population_faults(places: Mapping[str, Place], persons: Mapping[str, int]) -> list[Fault]:
+    faults = []
+    both = sorted({CITY_OF[c] for c in persons if c in CITY_OF and CITY_OF[c] in persons})
+    if both:
+        faults.append(
+            Fault(
+                "APL-C07",
+                "a city given beside its arrondissements",
+                "their inhabitants would count twice",
+                "keep the arrondissements alone",
+                "population_municipale",
+                "code_commune",
+                values=tuple(both),
+                count=len(both),
+            )
+        )
+    unknown = sorted(c for c in persons if CITY_OF.get(c, c) not in places and c not in places)
+    if unknown:
+        faults.append(
+            Fault(
+                "APL-C02",
+                "communes with a population that the geography does not have",
+                f"{sum(persons[c] for c in unknown):,} inhabitants would be in no zone",
+                "use one vintage of codes in both tables",
+                "population_municipale",
+                "code_commune",
+                values=tuple(unknown[:SHOWN]),
+                count=len(unknown),
+            )
+        )
+    poles = {place.living_area for place in places.values()}
+    absent = sorted(pole for pole in poles if pole not in places)
+    if absent:
+        faults.append(
+            Fault(
+                "APL-C14",
+                "living areas whose pole commune is not in the geography",
+                "the rule looks at the urban unit of the commune whose code the living area bears",
+                "use living areas and communes of one vintage",
+                "geographie",
+                "code_bassin_de_vie",
+                values=tuple(absent[:SHOWN]),
+                count=len(absent),
+            )
+        )
+    return faults
+
+
+def _assign(
+    places: Mapping[str, Place], persons: Mapping[str, int], law: UnitRules
+) -> dict[str, str]:
+    """The BVCV of each commune: its living area, or its canton where the pole is a large town."""
+    size: Counter[str] = Counter()
+    for code, place in places.items():
+        size[place.urban_unit] += persons.get(code, 0)
+    units = {}
+    for code, place in places.items():
+        town = places[place.living_area].urban_unit
+        if town.endswith("000") or size[town] <= law.urban_unit_above:  # 000: in no urban unit
+            units[code] = place.living_area
+        elif place.canton.endswith("ZZ") and law.canton_without_number == "by_commune":
+            units[code] = code
+        else:
+            units[code] = f"{place.canton}_"
+    return units
+
+
+def _with_arrondissements(
+    places: dict[str, Place], units: dict[str, str], persons: Mapping[str, int]
+) -> tuple[dict[str, Place], dict[str, str]]:
+    """The three cities replaced by their arrondissements, each its own unit."""
+    places, units = dict(places), dict(units)
+    for code, city in CITY_OF.items():
+        if code in persons and city in places and code not in places:
+            number = int(code) - CITIES[city][0] + 1
+            name = f"{places[city].libelle} {number}{'er' if number == 1 else 'e'} Arrondissement"
+            places[code] = replace(places[city], code=code, libelle=name)
+        if code in persons and code in places:
+            units[code] = code
+            units.pop(city, None)
+    return places, units
+
+
+def _merge(
+    units: Mapping[str, str],
+    persons: Mapping[str, int],
+    movements: pa.Table,
+    between: tuple[date, date],
+    law: UnitRules,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Which commune went into which, and which BVCV with it."""
+    since, until = (day.isoformat() for day in between)
+    events: dict[tuple[str, str], list[str]] = defaultdict(list)
+    split = []
+    for row in movements.sort_by("date_effet").to_pylist():
+        if not since < row["date_effet"] <= until:
+            continue
+        if row["type_avant"] != "COM" or row["type_apres"] != "COM":
+            continue
+        before, after = row["code_avant"], row["code_apres"]
+        if row["mod"] in SPLITS and before in units and before != after:
+            split.append(f"{before} → {after}")
+        elif row["mod"] in (*MERGERS, *MOVES) and before != after:
+            events[row["date_effet"], after].append(before)
+    if split:
+        raise TableError([_split_fault(split)])
+    gone: dict[str, str] = {}
+    areas: dict[str, str] = {}
+    pole_of = _poles(units, persons, law)
+    for (_, after), before in events.items():
+        joined = [code for code in (after, *before) if code in units and code not in gone]
+        gone.update({code: after for code in joined if code != after})
+        poles = sorted({units[code] for code in joined if pole_of.get(units[code]) == code})
+        if len(poles) > 1:
+            kept = units[after] if units.get(after) in poles else poles[0]
+            areas.update({unit: kept for unit in poles if unit != kept})
+    return _resolved(gone), _resolved(areas)
+
+
+def _poles(units: Mapping[str, str], persons: Mapping[str, int], law: UnitRules) -> dict[str, str]:
+    """The pole of each BVCV: the commune it is named after; of a canton, the most populous one."""
+    largest: dict[str, tuple[int, str]] = {}
+    for code in sorted(units, reverse=True):  # the smaller code wins a tie
+        rank = (persons.get(code, 0), code)
+        if units[code] not in largest or rank[0] >= largest[units[code]][0]:
+            largest[units[code]] = rank
+    return {
+        unit: unit if unit in units else code
+        for unit, (_, code) in largest.items()
+        if unit in units or law.merged_canton_pole == "most_populous"
+    }
+
+
+def _resolved(links: Mapping[str, str]) -> dict[str, str]:
+    """Chains followed to their end."""
+
+    def end(code: str) -> str:
+        seen = {code}
+        while links.get(code, code) not in seen:
+            code = links[code]
+            seen.add(code)
+        return code
+
+    return {code: end(code) for code in links}
+
+
+def _split_fault(split: list[str]) -> Fault:
+    return Fault(
+        "APL-C06",
+        "communes that were split",
+        "how the inhabitants divide cannot be derived from the movements",
+        "give a geography and a population of the date wanted",
+        "mouvements",
+        "mod",
+        values=tuple(split[:SHOWN]),
+        count=len(split),
+    )
+
+
+# --- aggregation and attribution ---------------------------------------------------------------
+
+
+def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
+    """The mean APL over each BVCV (annexe, 4.1), and its region of attribution (4.3).
+
+    Parameters
+    ----------
+    result : pyarrow.Table
+        ``code_commune``, ``apl`` (may be null), ``population_standardisee``.
+    communes : pyarrow.Table
+        ``code_commune``, ``population``, ``code_bvcv``, ``code_region``.
+    rules : Rules
+        The weight of the mean; the 2024 text takes the standardised population.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``code_bvcv``, ``code_region``, ``population``, ``population_standardisee``, ``apl``;
+        ``apl`` is null where no commune has one.
+
+    Raises
+    ------
+    TableError
+        An APL for an unknown commune; a BVCV whose weights are all 0; a tie of regions.
+    """
+    land = Territory.from_table(communes)
+    order = land.positions(communes.column("code_commune"))
+    at = land.positions(result.column("code_commune"))
+    if (at < 0).any():
+        raise TableError([_unknown(result, np.flatnonzero(at < 0))])
+    n = len(land)
+    apl, standard = np.full(n, np.nan), np.zeros(n)
+    apl[at] = column_values(result.column("apl"), np.float64, fill=np.nan)
+    standard[at] = column_values(result.column("population_standardisee"), np.float64, fill=0.0)
+    persons = np.zeros(n, dtype=np.int64)
+    persons[order] = column_values(communes.column("population"), np.int64)
+    units, of_commune = _groups(communes.column("code_bvcv"), order)
+    regions, region = _groups(communes.column("code_region"), order)
+
+    known = ~np.isnan(apl)
+    weight = np.where(
+        known, standard if rules.weight == "population_standardisee" else persons, 0.0
+    )
+    total = exact_sums(of_commune, weight, len(units))
+    scored = exact_sums(of_commune, weight * np.where(known, apl, 0.0), len(units))
+    empty = (total == 0) & (np.bincount(of_commune, weights=known, minlength=len(units)) > 0)
+    attributed, tied = _attribution(of_commune, region, persons, len(units), len(regions))
+    refuse_if(_area_faults(units, empty, tied))
+    mean = np.divide(scored, total, out=np.zeros_like(total), where=total > 0)
+    return pa.table(
+        {
+            "code_bvcv": units,
+            "code_region": regions.take(pa.array(attributed)),
+            "population": np.bincount(of_commune, weights=persons, minlength=len(units)).astype(
+                np.int64
+            ),
+            "population_standardisee": exact_sums(of_commune, standard, len(units)),
+            "apl": pa.array(mean, pa.float64(), mask=total == 0),
+        }
+    )
+
+
+def _groups(column: Any, order: NDArray[np.int32]) -> tuple[pa.Array, NDArray[np.int32]]:
+    """The sorted distinct values of a text column, and the rank of each row, by position."""
+    if isinstance(column, pa.ChunkedArray):
+        column = pc.cast(column, pa.string()).combine_chunks()
+    values = pc.unique(column)
+    values = values.take(pc.array_sort_indices(values))
+    ranks = np.empty(len(column), dtype=np.int32)
+    ranks[order] = column_values(pc.index_in(column, value_set=values), np.int32)
+    return values, ranks
+
+
+def _attribution(
+    unit: NDArray[np.int32],
+    region: NDArray[np.int32],
+    persons: NDArray[np.int64],
+    units: int,
+    regions: int,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The region with most inhabitants of each unit, and where that is a tie."""
+    cell = unit.astype(np.int64) * regions + region
+    counts = np.bincount(cell, weights=persons, minlength=units * regions).reshape(units, regions)
+    there = np.bincount(cell, minlength=units * regions).reshape(units, regions) > 0
+    counts = np.where(there, counts, -1.0)
+    best = counts.argmax(axis=1)
+    tied = (counts == counts.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    return best, tied
+
+
+def _area_faults(units: pa.Array, empty: NDArray[np.bool_], tied: NDArray[np.bool_]) -> list[Fault]:
+    faults = []
+    for bad, fault, title, why, mend in (
+        (
+            empty,
+            "APL-C10",
+            "BVCV without any weight",
+            "a mean over no inhabitants is 0 / 0",
+            "join its communes to another BVCV",
+        ),
+        (
+            tied,
+            "APL-C15",
+            "BVCV with as many inhabitants in two regions",
+            "the law gives it to the region with most, and has no rule for a tie",
+            "say which region decides: give its communes one region in the table",
+        ),
+    ):
+        at = np.flatnonzero(bad)
+        if at.size:
+            named = {**at_rows(at, units), "rows": ()}
+            faults.append(Fault(fault, title, why, mend, "communes", "code_bvcv", **named))
+    return faults
+
+
+def _unknown(result: pa.Table, at: NDArray[np.int64]) -> Fault:
+    return Fault(
+        "APL-C14",
+        "an APL for communes that the table of communes does not have",
+        "they would be in no zone",
+        "use one vintage of codes in both tables",
+        "apl",
+        "code_commune",
+        **at_rows(at, result.column("code_commune")),
+    )

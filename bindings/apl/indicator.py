@@ -1,0 +1,154 @@
+"""The APL by commune: the two steps in the words of the law, verified on the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from apl.law import Rules
+from apl_core import AplError, Catchment, Fault, TableError, exact_sums
+from apl_core.errors import at_rows
+
+F64 = NDArray[np.float64]
+
+CONSERVATION = 1e-9  # relative; the sums are exact, what is left is the last rounding of each term
+
+
+@dataclass(frozen=True, eq=False)
+class Indicator:
+    """The APL of a territory, in the order of its codes.
+
+    Attributes
+    ----------
+    supply, demand : float64[n]
+        FTE, standardised inhabitants.
+    apl : float64[n]
+        FTE per ``rules.per`` standardised inhabitants.
+    unreached : int64[k]
+        Positions of supply that nobody can reach.
+    arithmetic : str
+        ``exact`` or ``float64``: how the sums were carried.
+    """
+
+    supply: F64
+    demand: F64
+    apl: F64
+    unreached: NDArray[np.int64]
+    arithmetic: str
+
+
+def two_steps(
+    pairs: Catchment, supply: F64, demand: F64, rules: Rules, *, threads: int = 1
+) -> Indicator:
+    """The APL of every commune (annexe, 4.1.3), with the conservation of supply verified.
+
+    Parameters
+    ----------
+    pairs : Catchment
+    supply, demand : float64[n]
+        FTE and standardised inhabitants, in the order of ``pairs.land.codes``.
+    rules : Rules
+    threads : int
+        The bits do not depend on it.
+
+    Raises
+    ------
+    TableError
+        Supply in a commune that no pair of the table reaches.
+    AplError
+        A defect of ours: Σ demand · access is not the supply that somebody can reach.
+    """
+    lost = pairs.unreached_supply(supply)
+    if lost.size:
+        raise TableError([_no_pair(pairs, supply, lost)])
+    weighted = pairs.weigh(rules.decay)
+    ratio = weighted.ratio(supply, demand, threads=threads)
+    access = weighted.access(ratio, threads=threads)
+    unreached = np.flatnonzero((supply > 0) & (ratio == 0))
+    _verify(supply, demand, ratio, access)
+    return Indicator(
+        supply, demand, access * rules.per, unreached, weighted.arithmetic(demand, ratio)
+    )
+
+
+def access(
+    pairs: Catchment,
+    supply: F64,
+    demand: F64,
+    rules: Rules,
+    *,
+    communes: pa.Table | None = None,
+    threads: int = 1,
+) -> pa.Table:
+    """The table ``apl_communes``; see `two_steps`.
+
+    With ``communes``, the columns ``code_bvcv``, ``code_region`` and ``population`` are filled in.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from apl.law import rules
+    >>> from apl_core import Territory
+    >>> land = Territory.from_codes(["01001", "01002"])
+    >>> times = pa.table({"origine": ["01001", "01002"], "destination": ["01002", "01001"],
+    ...                   "minutes": [12.0, 12.0]})
+    >>> pairs = Catchment.build(times, land, within=20, self_pair="0")
+    >>> law = rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    >>> access(pairs, np.array([1.0, 0.0]), np.array([400.0, 900.0]), law).column("apl").to_pylist()
+    [100.0, 66.66666666666667]
+    """
+    return table(pairs, two_steps(pairs, supply, demand, rules, threads=threads), communes)
+
+
+def table(pairs: Catchment, found: Indicator, communes: pa.Table | None) -> pa.Table:
+    """An `Indicator` as the table ``apl_communes``, one row a commune, by code."""
+    columns = {"code_commune": pairs.land.codes}
+    if communes is not None:
+        order = np.argsort(pairs.land.positions(communes.column("code_commune")))
+        there = communes.take(pa.array(order))
+        for name in ("code_bvcv", "code_region", "population"):
+            columns[name] = there.column(name)
+    return pa.table(
+        {
+            **columns,
+            "population_standardisee": found.demand,
+            "etp": found.supply,
+            "apl": found.apl,
+        }
+    )
+
+
+def _verify(supply: F64, demand: F64, ratio: F64, access: F64) -> None:
+    """Access is finite and not negative, and Σ demand · access = Σ supply that is reached."""
+    one = np.zeros(supply.size, dtype=np.int64)
+    given = float(exact_sums(one, np.where(ratio > 0, supply, 0.0), 1)[0])
+    finite = bool(np.isfinite(access).all() and (access >= 0).all())
+    received = float(exact_sums(one, demand * access, 1)[0]) if finite else float("nan")
+    if not abs(received - given) <= CONSERVATION * given:
+        raise AplError(
+            [
+                Fault(
+                    "APL-E11",
+                    "supply is not conserved",
+                    f"{given:.9g} FTE can be reached, inhabitants receive {received:.9g}: a defect "
+                    "of this program, not of the data",
+                    "please report it, with the input",
+                )
+            ]
+        )
+
+
+def _no_pair(pairs: Catchment, supply: F64, lost: NDArray[np.int64]) -> Fault:
+    codes = [pairs.land.codes[int(p)] for p in lost]
+    return Fault(
+        "APL-D07",
+        "supply in a commune of no pair",
+        f"{float(supply[lost].sum()):,.2f} FTE stand in communes that no travel time leads to",
+        "complete the travel times, or choose --self-pair 0",
+        "offre",
+        "code_commune",
+        **{**at_rows(range(len(codes)), codes), "rows": ()},
+    )

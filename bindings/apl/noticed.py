@@ -1,0 +1,109 @@
+"""What a run noticed and went on with: nothing is silent, nothing is lost without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from apl.indicator import Indicator
+from apl.law import Rules
+from apl.travel import estimate_of
+from apl.zoning import Ranking
+from apl_core import Catchment
+from apl_core.tables import notes_of
+
+GAP = 1e-3  # Σ standardised against Σ population, beyond which it is said
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One remark: the identifier of the catalogue, and a sentence."""
+
+    fault: str
+    text: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"fault": self.fault, "text": self.text}
+
+
+def notices(
+    tables: Mapping[str, pa.Table],
+    pairs: Catchment,
+    found: Indicator,
+    persons: NDArray[np.int64],
+    ranking: Ranking,
+    rules: Rules,
+) -> Iterator[Notice]:
+    """All that is to be said of a run, in the order of the corridor."""
+    for name, table in tables.items():
+        for note in notes_of(table):
+            yield Notice("APL-A09", f"{name}: {note}")
+    estimate = estimate_of(tables["temps_de_parcours"])
+    if estimate:
+        yield Notice("APL-S02", "travel times are an estimate, not a measure")
+    yield from _pairs(pairs, rules)
+    empty = int(np.count_nonzero(persons == 0))
+    if empty:
+        yield Notice("APL-C10", f"{empty:,} communes without inhabitants have no weight")
+    if found.unreached.size:
+        etp = float(found.supply[found.unreached].sum())
+        where = f"{found.unreached.size:,} communes"
+        yield Notice("APL-E10", f"{etp:,.2f} FTE in {where} that nobody can reach")
+    total, standard = int(persons.sum()), float(found.demand.sum())
+    if abs(standard - total) > GAP * total:
+        text = f"Σ standardised population is {standard:,.0f}, Σ population {total:,}"
+        yield Notice("APL-D06", text)
+    if found.arithmetic != "exact":
+        yield Notice("APL-N01", "quantities span too wide a range for whole numbers: float64 sums")
+    yield from zone_notices(ranking)
+    for change in rules.supplied:
+        yield Notice("APL-F05", f"supplied by the caller, not law: {change}")
+
+
+def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
+    """Communes that a published APL leaves empty, or leaves out."""
+    for note in notes_of(apl):
+        yield Notice("APL-A09", f"apl: {note}")
+    scored = apl.filter(pc.is_valid(apl.column("apl"))).column("code_commune").cast(pa.string())
+    codes = communes.column("code_commune").cast(pa.string())
+    missing = communes.filter(pc.invert(pc.is_in(codes, scored.combine_chunks())))
+    if missing.num_rows:
+        persons = pc.sum(missing.column("population")).as_py()
+        some = ", ".join(missing.column("code_commune").slice(0, 10).to_pylist())
+        text = f"{missing.num_rows:,} communes ({persons:,} inhabitants) have no published APL"
+        yield Notice("APL-C09", f"{text}: {some}")
+
+
+def zone_notices(ranking: Ranking) -> Iterator[Notice]:
+    """What is to be said of a ranking."""
+    for cut in ranking.cuts:
+        if cut.tied:
+            text = f"equal APL on both sides of the cut above {cut.zone}: {', '.join(cut.tied)}"
+            yield Notice("APL-G01", text)
+    if ranking.without_apl:
+        some = ", ".join(ranking.without_apl[:5])
+        text = f"{len(ranking.without_apl):,} BVCV or territories with inhabitants and no APL"
+        yield Notice("APL-C09", f"{text}: {some}")
+
+
+def _pairs(pairs: Catchment, rules: Rules) -> Iterator[Notice]:
+    limits = [band.until for band in rules.decay.bands]
+    on = [int(np.count_nonzero(pairs.minutes == limit)) for limit in limits]
+    if any(on):
+        counts = ", ".join(f"{n:,} on {m:g}" for n, m in zip(on, limits, strict=True))
+        share = float(Fraction(100 * sum(on), max(pairs.minutes.size, 1)))
+        yield Notice("APL-E05", f"pairs exactly on a bound: {counts} min ({share:.1f} %)")
+    if pairs.self_added:
+        yield Notice("APL-E02", f"{pairs.self_added:,} self pairs added at 0 minutes")
+    alone = int(np.count_nonzero(np.diff(pairs.start) <= 1))
+    if alone:
+        yield Notice("APL-E08", f"{alone:,} communes reach no other commune")
+    longest = float(pairs.minutes.max(initial=0.0))
+    if pairs.read and longest <= limits[-2 if len(limits) > 1 else -1] and len(pairs.land) > 100:
+        yield Notice("APL-E07", f"no time is over {longest:g} minutes: is the matrix cut short?")

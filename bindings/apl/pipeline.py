@@ -1,0 +1,439 @@
+"""The corridor, readable top to bottom: read, index, weigh, access, aggregate, rank, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from apl import activity, bvcv, indicator, outputs, zoning
+from apl.law import Parameters, Rules
+from apl.noticed import Notice, notices, without_apl, zone_notices
+from apl.provenance import described, versions
+from apl.travel import estimate_of
+from apl_core import Catchment, Fault, FileError, TableError, Territory, refuse_if
+from apl_core.files import SUFFIXES
+from apl_core.tables import checked, read_table
+from apl_core.territory import column_values
+
+REQUIRED = (
+    ("communes",),
+    ("temps_de_parcours",),
+    ("population_par_age", "population_standardisee"),
+    ("professionnels", "offre"),
+)
+COMPANIONS = {"population_par_age": "consommation_par_age"}
+Progress = Callable[[str], None]
+
+
+def _silent(stage: str) -> None:
+    """The library prints nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The results of a run.
+
+    Attributes
+    ----------
+    rules : Rules
+    communes, bvcv, parts : pyarrow.Table
+        The tables ``apl_communes``, ``bvcv`` and ``parts_regionales``.
+    ranking : zoning.Ranking
+    supply : activity.Supply or None
+        How the FTE came about, where they were computed.
+    noticed : tuple of Notice
+    manifest : mapping
+        Inputs, rules, options, counts.
+    """
+
+    rules: Rules
+    communes: pa.Table
+    bvcv: pa.Table
+    parts: pa.Table
+    ranking: zoning.Ranking
+    supply: activity.Supply | None
+    noticed: tuple[Notice, ...]
+    manifest: Mapping[str, Any]
+
+    def write(
+        self, out: str | Path, *, file_format: str = "parquet", overwrite: bool = False
+    ) -> None:
+        """Write the three tables and ``manifeste.json`` into a folder."""
+        tables = {"apl_communes": self.communes, "bvcv": self.bvcv, "parts_regionales": self.parts}
+        outputs.write_results(
+            Path(out), tables, self.manifest, file_format=file_format, overwrite=overwrite
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Zoned:
+    """The results of `zone`: the ranking, what was noticed, and where it comes from."""
+
+    rules: Rules
+    ranking: zoning.Ranking
+    noticed: tuple[Notice, ...]
+    manifest: Mapping[str, Any]
+
+
+def run(
+    source: str | Path | Mapping[str, Any] | None,
+    rules: Rules,
+    *,
+    out: str | Path | None = None,
+    self_pair: str = "error",
+    parameters: Parameters | None = None,
+    time: str | None = None,
+    threads: int = 1,
+    file_format: str = "parquet",
+    overwrite: bool = False,
+    progress: Progress = _silent,
+) -> Run:
+    """The whole recomputation: from input tables to the APL, the BVCV and their zones.
+
+    Parameters
+    ----------
+    source : folder, mapping of table → pyarrow.Table, or None
+        A folder of files named after their tables; None: the embedded synthetic country.
+    rules : Rules
+    out : folder, optional
+        Where to write the results.
+    self_pair : {"error", "0", "none"}
+        What a missing self pair means: a fault, 0 minutes (METRIC's convention), or no access.
+    parameters : Parameters, optional
+        What the public texts do not give (see `apl.read_parameters`).
+    time : {"HC", "HP"}, optional
+        Off-peak or peak hours, where the travel times have both.
+    threads : int
+        The result has the same bits for any number.
+    file_format : {"parquet", "csv"}
+    overwrite : bool
+        Replace results that stand.
+    progress : callable, optional
+        Told the name of each stage as it begins.
+
+    Raises
+    ------
+    TableError, RuleError, FileError
+        Before anything is written.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import apl
+    >>> tables = {
+    ...     "communes": pa.table({"code_commune": ["01001", "01002"],
+    ...         "code_departement": ["01"] * 2, "code_region": ["84"] * 2,
+    ...         "population": [400, 900], "code_bvcv": ["01001"] * 2}),
+    ...     "temps_de_parcours": pa.table({"origine": ["01001", "01002"],
+    ...         "destination": ["01002", "01001"], "minutes": [12.0, 12.0]}),
+    ...     "population_standardisee": pa.table({"code_commune": ["01001", "01002"],
+    ...         "population_standardisee": [400.0, 900.0]}),
+    ...     "offre": pa.table({"code_commune": ["01001"], "etp": [1.0]})}
+    >>> law = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    >>> found = apl.run(tables, law, self_pair="0")
+    >>> found.bvcv.column("apl").to_pylist()
+    [76.92307692307692]
+    """
+    parameters = parameters or Parameters()
+    rules = rules.reading(parameters.readings)
+    if out is not None:
+        outputs.refuse_standing(Path(out), overwrite)
+    progress("reading")
+    tables, files, note = _tables(source, rules, time)
+    progress("indexing")
+    land = Territory.from_table(tables["communes"])
+    communes = by_position(tables["communes"], land)
+    persons = column_values(communes.column("population"), np.int64)
+    reach = max(rules.decay.limit, 0.0)
+    pairs = Catchment.build(tables["temps_de_parcours"], land, within=reach, self_pair=self_pair)
+    progress("supply and demand")
+    etp, how = _supply(tables, land, rules, parameters)
+    demand = _demand(tables, land, rules, persons)
+    progress("two steps")
+    found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
+    result = indicator.table(pairs, found, communes)
+    progress("zones")
+    areas = bvcv.aggregate(result, communes, rules)
+    ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
+    noticed = (*note, *notices(tables, pairs, found, persons, ranking, rules))
+    asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
+    manifest = _manifest(rules, asked, tables, files, pairs, found, how, noticed)
+    done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, noticed, manifest)
+    if out is not None:
+        progress("writing")
+        done.write(out, file_format=file_format, overwrite=overwrite)
+    return done
+
+
+def check(
+    source: str | Path,
+    *,
+    self_pair: str = "error",
+    time: str | None = None,
+    progress: Progress = _silent,
+) -> dict[str, int]:
+    """Every gate of `run` and no computation: the rows of each table, or all faults together.
+
+    Raises
+    ------
+    TableError, FileError
+    """
+    files = input_files(Path(source))
+    choose = {"temps_de_parcours": {"minutes": time}} if time else {}
+    progress("reading")
+    tables, faults = _readable(files, choose)
+    if "communes" in tables:
+        progress("indexing")
+        land = Territory.from_table(tables["communes"])
+        if "temps_de_parcours" in tables:
+            faults += _faults_of(
+                Catchment.build, tables["temps_de_parcours"], land, self_pair=self_pair
+            )
+        for name in {"professionnels", "offre", "population_par_age", "population_standardisee"}:
+            if name in tables:
+                faults += _faults_of(activity.positions, tables[name], land, name)
+    refuse_if(faults)
+    return {name: table.num_rows for name, table in tables.items()}
+
+
+def _faults_of(gate: Callable[..., Any], *given: Any, **named: Any) -> list[Fault]:
+    """The faults that a gate finds, if any."""
+    try:
+        gate(*given, **named)
+    except TableError as error:
+        return list(error.faults)
+    return []
+
+
+def zone(
+    apl: pa.Table,
+    communes: pa.Table,
+    rules: Rules,
+    *,
+    parameters: Parameters | None = None,
+    files: Mapping[str, Path] | None = None,
+    out: str | Path | None = None,
+    file_format: str = "parquet",
+    overwrite: bool = False,
+) -> Zoned:
+    """From an APL by commune, ours or published, to the BVCV and the shares by region.
+
+    Parameters
+    ----------
+    apl : pyarrow.Table
+        ``code_commune``, ``apl`` (empty: none published), ``population_standardisee``.
+    communes : pyarrow.Table
+        The table ``communes``.
+    rules : Rules
+    parameters : Parameters, optional
+        Population of territories without APL, readings.
+    files : mapping of table → path, optional
+        Where the tables come from, for the manifest.
+    out, file_format, overwrite
+        As `run`.
+    """
+    parameters = parameters or Parameters()
+    rules = rules.reading(parameters.readings)
+    if out is not None:
+        outputs.refuse_standing(Path(out), overwrite)
+    areas = bvcv.aggregate(apl, communes, rules)
+    ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
+    noticed = (*without_apl(apl, communes), *zone_notices(ranking))
+    tables = {"apl_publie": apl, "communes": communes}
+    manifest = {
+        "software": versions(),
+        "inputs": [described(name, tables[name], (files or {}).get(name)) for name in tables],
+        "rules": rules.as_dict(),
+        "options": {"parameters": asdict(parameters)},
+        "noticed": [notice.as_dict() for notice in noticed],
+    }
+    done = Zoned(rules, ranking, noticed, manifest)
+    if out is not None:
+        results = {"bvcv": ranking.bvcv, "parts_regionales": ranking.parts}
+        outputs.write_results(
+            Path(out), results, manifest, file_format=file_format, overwrite=overwrite
+        )
+    return done
+
+
+def _tables(
+    source: str | Path | Mapping[str, Any] | None, rules: Rules, time: str | None
+) -> tuple[dict[str, pa.Table], dict[str, Path], list[Notice]]:
+    """The checked input tables, the files they come from, and what is to be said of them."""
+    if source is None:
+        return embedded(rules), {}, [Notice("APL-S01", SYNTHETIC)]
+    choose = {"temps_de_parcours": {"minutes": time}} if time else {}
+    if isinstance(source, Mapping):
+        _complete(source, "the tables given")
+        given = {
+            name: checked(data, name, choose=choose.get(name)) for name, data in source.items()
+        }
+        return given, {}, []
+    files = input_files(Path(source))
+    return read_all(files, choose), files, []
+
+
+SYNTHETIC = "the embedded country is synthetic: no figure of it describes a real place"
+
+
+def embedded(rules: Rules) -> dict[str, pa.Table]:
+    """The input tables of the embedded country, its BVCV built by the rule."""
+    from apl.country import country
+
+    tables = country()
+    built = bvcv.build(tables.pop("geographie"), tables.pop("population_municipale"), rules)
+    tables.pop("coordonnees", None)
+    return {"communes": built.communes, **tables}
+
+
+def read_all(
+    files: Mapping[str, Path], choose: Mapping[str, Mapping[str, str]]
+) -> dict[str, pa.Table]:
+    """Every table read and checked; the faults of all of them together."""
+    tables, faults = _readable(files, choose)
+    refuse_if(faults)
+    return tables
+
+
+def _readable(
+    files: Mapping[str, Path], choose: Mapping[str, Mapping[str, str]]
+) -> tuple[dict[str, pa.Table], list[Fault]]:
+    """The tables that pass their gate, and the faults of those that do not."""
+    tables: dict[str, pa.Table] = {}
+    faults: list[Fault] = []
+    for name, path in files.items():
+        try:
+            tables[name] = read_table(path, name, choose=choose.get(name))
+        except TableError as error:
+            faults += error.faults
+    return tables, faults
+
+
+def input_files(folder: Path) -> dict[str, Path]:
+    """The input files of a folder, by the stem of their names.
+
+    Raises
+    ------
+    FileError
+        No such folder, a table missing, or one given twice; all together.
+    """
+    if not folder.is_dir():
+        why = f"{folder.absolute()} is not a folder"
+        mend = "name a folder of tables: communes.csv, temps_de_parcours.parquet, …"
+        raise FileError([Fault("APL-A01", "no input folder", why, mend, str(folder))])
+    known = {name for group in REQUIRED for name in group} | set(COMPANIONS.values())
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(".gz")
+        stem, dot, suffix = name.partition(".")
+        if stem in known and f"{dot}{suffix}".lower() in SUFFIXES:
+            found.setdefault(stem, []).append(path)
+    doubled = {name: paths for name, paths in found.items() if len(paths) > 1}
+    refuse_if(
+        (
+            Fault(
+                "APL-A07",
+                f"two files for {name}",
+                ", ".join(path.name for path in paths),
+                "keep one",
+                str(folder),
+            )
+            for name, paths in doubled.items()
+        ),
+        FileError,
+    )
+    _complete(found, str(folder))
+    return {name: paths[0] for name, paths in found.items()}
+
+
+def _complete(found: Mapping[str, Any], where: str) -> None:
+    """Refuse a set of tables that lacks one, or gives one thing twice."""
+    faults = []
+    for group in REQUIRED:
+        given = [name for name in group if name in found]
+        wanted = " or ".join(group)
+        if not given:
+            mend = f"add {' or '.join(f'{name}.csv' for name in group)} (or .parquet, .xlsx)"
+            faults.append(Fault("APL-A01", f"no table {wanted}", where, mend, wanted))
+        elif len(given) > 1:
+            why = f"both {' and '.join(given)} are there: one replaces the other"
+            faults.append(Fault("APL-A01", "one thing given twice", why, "keep one", where))
+        companion = COMPANIONS.get(given[0]) if given else None
+        if companion and companion not in found:
+            why = f"{given[0]} is standardised with it"
+            faults.append(Fault("APL-A01", f"no table {companion}", why, "add it", companion))
+    refuse_if(faults, FileError)
+
+
+def by_position(communes: pa.Table, land: Territory) -> pa.Table:
+    """The communes in the order of the territory's codes."""
+    at = land.positions(communes.column("code_commune"))
+    if bool((at == np.arange(at.size)).all()):
+        return communes
+    return communes.take(pa.array(np.argsort(at)))
+
+
+def _supply(
+    tables: Mapping[str, pa.Table], land: Territory, rules: Rules, parameters: Parameters
+) -> tuple[activity.F64, activity.Supply | None]:
+    if "offre" in tables:
+        return activity.given_supply(tables["offre"], land), None
+    how = activity.supply(tables["professionnels"], land, rules, parameters)
+    return how.etp, how
+
+
+def _demand(
+    tables: Mapping[str, pa.Table], land: Territory, rules: Rules, persons: activity.I64
+) -> activity.F64:
+    if "population_standardisee" in tables:
+        return activity.given_demand(tables["population_standardisee"], land, persons)
+    return activity.demand(
+        tables["population_par_age"], tables["consommation_par_age"], land, rules, persons
+    )
+
+
+def _manifest(
+    rules: Rules,
+    asked: Mapping[str, Any],
+    tables: Mapping[str, pa.Table],
+    files: Mapping[str, Path],
+    pairs: Catchment,
+    found: indicator.Indicator,
+    how: activity.Supply | None,
+    noticed: tuple[Notice, ...],
+) -> dict[str, Any]:
+    """What a reader needs to know where these results come from."""
+    return {
+        "software": versions(),
+        "synthetic": not files and any(notice.fault == "APL-S01" for notice in noticed),
+        "inputs": [described(name, tables[name], files.get(name)) for name in tables],
+        "rules": rules.as_dict(),
+        "options": dict(asked),
+        "activity": None
+        if how is None
+        else {
+            "mediane_actes": how.median,
+            "neuvieme_decile_actes": how.ninth_decile,
+            "computed_from_the_table": how.computed,
+            "persons": how.persons,
+            "over_age": how.too_old,
+            "installed_in_the_year": how.newcomers,
+            "below_floor": how.below_floor,
+            "above_ninth_decile": how.capped,
+        },
+        "travel_times_estimate": estimate_of(tables["temps_de_parcours"]),
+        "counts": {
+            "communes": len(pairs.land),
+            "pairs_read": pairs.read,
+            "pairs_kept": int(pairs.destination.size),
+            "self_pairs_added": pairs.self_added,
+            "supply_unreached_etp": float(found.supply[found.unreached].sum()),
+        },
+        "arithmetic": found.arithmetic,
+        "noticed": [notice.as_dict() for notice in noticed],
+    }

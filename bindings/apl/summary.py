@@ -1,0 +1,204 @@
+"""What a run tells: plain data first (``--json``), and the same as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from apl.law import Rules
+from apl.noticed import Notice
+from apl.zoning import FRANCE, Ranking
+from apl_core.territory import column_values
+
+F64 = NDArray[np.float64]
+
+REGIONS = {
+    "01": "Guadeloupe", "02": "Martinique", "03": "Guyane", "04": "La Réunion", "06": "Mayotte",
+    "11": "Île-de-France", "24": "Centre-Val de Loire", "27": "Bourgogne-Franche-Comté",
+    "28": "Normandie", "32": "Hauts-de-France", "44": "Grand Est", "52": "Pays de la Loire",
+    "53": "Bretagne", "75": "Nouvelle-Aquitaine", "76": "Occitanie", "84": "Auvergne-Rhône-Alpes",
+    "93": "Provence-Alpes-Côte d'Azur", "94": "Corse",
+}  # fmt: skip
+
+
+def tenths(apl: F64, persons: NDArray[np.int64], standard: F64) -> list[float | None]:
+    """The mean APL of each tenth of the population, from the least to the best served.
+
+    Communes by ascending APL are cut at tenths of the *total* population; the mean inside each is
+    weighted by the *standardised* one (DREES's rule).
+
+    >>> tenths(np.arange(10.0), np.full(10, 5), np.ones(10))[:3]
+    [0.0, 1.0, 2.0]
+    """
+    order = np.lexsort((persons, apl))
+    after = np.cumsum(persons[order])
+    total = int(after[-1]) if after.size else 0
+    if not total:
+        return []
+    # the tenth in which a commune's last inhabitant stands, by whole numbers
+    tenth = np.minimum((10 * after - 1) // total, 9).clip(0)
+    weight = np.bincount(tenth, weights=standard[order], minlength=10)
+    scored = np.bincount(tenth, weights=standard[order] * apl[order], minlength=10)
+    return [float(s / w) if w > 0 else None for s, w in zip(scored, weight, strict=True)]
+
+
+def describe(rules: Rules, ranking: Ranking, noticed: Iterable[Notice]) -> dict[str, Any]:
+    """The law, the zones, the regions and the remarks, as plain data."""
+    parts = ranking.parts.to_pylist()
+    highest = {cut.zone: cut for cut in ranking.cuts}
+    zones = [
+        {
+            **{key: part[key] for key in ("zone", "bvcv", "population", "part")},
+            "apl_max": highest[part["zone"]].apl if part["zone"] in highest else None,
+            "astride": highest[part["zone"]].astride if part["zone"] in highest else None,
+        }
+        for part in parts
+        if part["code_region"] == FRANCE
+    ]
+    regions: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        entry = regions.setdefault(
+            part["code_region"],
+            {"code_region": part["code_region"], "bvcv": 0, "population": 0, "parts": {}},
+        )
+        entry["bvcv"] += part["bvcv"]
+        entry["population"] += part["population"]
+        entry["parts"][part["zone"]] = part["part"]
+    return {
+        "profession": rules.profession,
+        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
+        "supplied_by_the_caller_not_law": list(rules.supplied),
+        "unit": rules.unit,
+        "population": ranking.total,
+        "bvcv": ranking.bvcv.num_rows,
+        "zones": zones,
+        "regions": list(regions.values()),
+        "noticed": [notice.as_dict() for notice in noticed],
+    }
+
+
+def national(communes: pa.Table) -> dict[str, Any]:
+    """Mean, tenths and totals of a table ``apl_communes``."""
+    apl = column_values(communes.column("apl"), np.float64)
+    standard = column_values(communes.column("population_standardisee"), np.float64)
+    persons = column_values(communes.column("population"), np.int64)
+    means = tenths(apl, persons, standard)
+    ratio = means[-1] / means[0] if means and means[0] and means[-1] is not None else None
+    return {
+        "communes": communes.num_rows,
+        "etp": float(column_values(communes.column("etp"), np.float64).sum()),
+        "mean_apl": float((apl * standard).sum() / standard.sum()) if standard.any() else None,
+        "tenths": means,
+        "tenth_ratio": ratio,
+    }
+
+
+def text(found: Mapping[str, Any]) -> str:
+    """The summary as a person reads it."""
+    law = found["law"]
+    lines = []
+    if found.get("synthetic"):
+        lines.append("SYNTHETIC COUNTRY: no figure below describes a real place.")
+    lines.append(f"{found['profession']} · {law['text'].split(' relatif')[0]} (NOR {law['nor']})")
+    lines += [f"supplied by the caller, not law: {c}" for c in
+              found["supplied_by_the_caller_not_law"]]  # fmt: skip
+    counts = f"{found['population']:,} inhabitants · {found['bvcv']:,} BVCV"
+    if "etp" in found:
+        counts += f" · {found['communes']:,} communes · {found['etp']:,.1f} FTE"
+    lines.append(counts)
+    if found.get("mean_apl") is not None:
+        lines.append(f"Mean APL {found['mean_apl']:.1f} FTE per 100,000 standardised inhabitants")
+        means = " ".join("–" if m is None else f"{m:.1f}" for m in found["tenths"])
+        ratio = f" (ratio {found['tenth_ratio']:.2f})" if found["tenth_ratio"] else ""
+        lines.append(f"Tenths of the population, mean APL: {means}{ratio}")
+    lines += ["", *_table(_zone_rows(found["zones"])), "", *_table(_region_rows(found["regions"]))]
+    if found["noticed"]:
+        lines += ["", "Noticed"]
+        lines += [f"  {note['fault']}  {note['text']}" for note in found["noticed"]]
+    if found.get("out"):
+        lines += ["", f"Written: {found['out']}"]
+    return "\n".join(lines)
+
+
+def _zone_rows(zones: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    rows = [["Zone", "BVCV", "Inhabitants", "Share %", "APL up to", "BVCV astride the cut"]]
+    for zone in zones:
+        level = "" if zone["apl_max"] is None else f"{zone['apl_max']:.2f}"
+        rows.append([zone["zone"], f"{zone['bvcv']:,}", f"{zone['population']:,}",
+                     f"{100 * zone['part']:.2f}", level, zone["astride"] or ""])  # fmt: skip
+    return rows
+
+
+def _region_rows(regions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    zones = list(regions[0]["parts"])
+    rows = [["Region", "BVCV", "Inhabitants", *(f"{zone} %" for zone in zones)]]
+    for region in regions:
+        code = region["code_region"]
+        name = "France" if code == FRANCE else f"{code} {REGIONS.get(code, '')}"
+        shares = [f"{100 * region['parts'][zone]:.1f}" for zone in zones]
+        rows.append([name, f"{region['bvcv']:,}", f"{region['population']:,}", *shares])
+    return rows
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Rows in aligned columns: text to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = [not any(row[k][:1].isdigit() for row in rows[1:]) or k == 0 for k in range(len(widths))]
+    return [
+        "  ".join(
+            cell.ljust(width) if to_left else cell.rjust(width)
+            for cell, width, to_left in zip(row, widths, left, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def of_communes(built: Any, rules: Rules) -> dict[str, Any]:
+    """What `apl.bvcv.build` made: counts by region of attribution and by prefix of the code."""
+    from apl.bvcv import aggregate
+
+    communes = built.communes
+    nothing = pa.table(
+        {
+            "code_commune": communes.column("code_commune"),
+            "apl": pa.nulls(communes.num_rows, pa.float64()),
+            "population_standardisee": pa.nulls(communes.num_rows, pa.float64()),
+        }
+    )
+    areas = aggregate(nothing, communes, rules).to_pylist()
+    regions: dict[str, dict[str, Any]] = {}
+    for area in areas:
+        for code in (area["code_region"], FRANCE):
+            entry = regions.setdefault(code, {"code_region": code, "bvcv": 0, "population": 0})
+            entry["bvcv"] += 1
+            entry["population"] += area["population"]
+    return {
+        "communes": communes.num_rows,
+        "bvcv": len(areas),
+        "regions": [regions[code] for code in sorted(regions)],
+        "without_population": list(built.without_population),
+        "merged": dict(built.merged),
+        "merged_bvcv": dict(built.merged_areas),
+    }
+
+
+def communes_text(found: Mapping[str, Any]) -> str:
+    """`of_communes` as a person reads it."""
+    rows = [["Region of attribution", "BVCV", "Inhabitants"]]
+    for region in found["regions"]:
+        code = region["code_region"]
+        name = "France" if code == FRANCE else f"{code} {REGIONS.get(code, '')}"
+        rows.append([name, f"{region['bvcv']:,}", f"{region['population']:,}"])
+    lines = [f"{found['communes']:,} communes in {found['bvcv']:,} BVCV", "", *_table(rows)]
+    left = found["without_population"]
+    if left:
+        lines += ["", f"Left out, no population given: {len(left)} communes ({', '.join(left)})"]
+    if found["merged"]:
+        lines.append(f"{len(found['merged']):,} communes merged into another one")
+    for old, new in found["merged_bvcv"].items():
+        lines.append(f"BVCV {old} merged into {new}: their poles did")
+    return "\n".join([*lines, "", f"Written: {found['out']}"])
