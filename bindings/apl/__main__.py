@@ -20,7 +20,12 @@ DEFECT, FILES, RESOURCES, INTERRUPTED = 1, 5, 7, 130
 Existing = click.Path(path_type=Path)
 
 
-DAY: Any = date.fromisoformat  # a ValueError becomes click's message on the option
+def day(value: str) -> date:
+    """A date written as 2025-06-06; click shows the ValueError beside the option."""
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date such as 2025-06-06") from None
 
 
 def law_options(command: Any) -> Any:
@@ -29,7 +34,7 @@ def law_options(command: Any) -> Any:
         click.option("--parameters", type=Existing, help="TOML: what the texts do not give."),
         click.option(
             "--on",
-            type=DAY,
+            type=day,
             metavar="YYYY-MM-DD",
             required=True,
             help="Date of the law, 2025-06-06.",
@@ -147,7 +152,7 @@ def check(source: Path, self_pair: str, time: str | None, as_json: bool) -> None
 @click.option("--movements", type=Existing, help="INSEE's movements of communes.")
 @click.option(
     "--between",
-    type=DAY,
+    type=day,
     metavar="YYYY-MM-DD",
     nargs=2,
     help="Date of the geography, and date wanted.",
@@ -232,7 +237,7 @@ def zone(
 
 @cli.command()
 @click.option("--profession", help="One profession; else the list of what is encoded.")
-@click.option("--on", type=DAY, metavar="YYYY-MM-DD", help="Date of the law; else every version.")
+@click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law; else every version.")
 @json_option
 def rules(profession: str | None, on: date | None, as_json: bool) -> None:
     """The law in force, with its citations."""

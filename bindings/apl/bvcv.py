@@ -23,13 +23,15 @@ from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
 from apl_core.errors import SHOWN, at_rows
 from apl_core.territory import column_values
 
+F64 = NDArray[np.float64]
+
 # The three cities whose arrondissements have codes of their own (INSEE, COG): first and last.
 CITIES = {"75056": (75101, 75120), "69123": (69381, 69389), "13055": (13201, 13216)}
 CITY_OF = {str(a): city for city, (low, high) in CITIES.items() for a in range(low, high + 1)}
 
 MERGERS = (31, 32, 33)  # simple merger, commune nouvelle, merger-association
 MOVES = (41, 50)  # change of code: of département, of capital
-SPLITS = (20, 21)  # creation, re-establishment
+SPLITS = (20, 21, 30)  # creation, re-establishment, suppression shared among neighbours
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ def build(
     if movements is not None:
         if between is None:
             raise ValueError("movements need `between`: the date of the geography, and the wanted")
-        merged, merged_areas = _merge(units, persons, movements, between, rules.territory)
-        units = {code: unit for code, unit in units.items() if code not in merged}
+        units, merged, merged_areas = _merge(units, persons, movements, between, rules.territory)
         for old, new in merged.items():
-            persons[new] = persons.get(new, 0) + persons.pop(old, 0)
-        units = {code: merged_areas.get(unit, unit) for code, unit in units.items()}
+            places.setdefault(new, replace(places[old], code=new))
+            if old in persons:
+                persons[new] = persons.get(new, 0) + persons.pop(old)
     codes = sorted(code for code in units if code in persons)
     left_out = tuple(sorted(code for code in units if code not in persons))
     table = pa.table(
@@ -231,34 +233,62 @@ def _merge(
     movements: pa.Table,
     between: tuple[date, date],
     law: UnitRules,
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Which commune went into which, and which BVCV with it."""
-    since, until = (day.isoformat() for day in between)
-    events: dict[tuple[str, str], list[str]] = defaultdict(list)
-    split = []
-    for row in movements.sort_by("date_effet").to_pylist():
-        if not since < row["date_effet"] <= until:
-            continue
-        if row["type_avant"] != "COM" or row["type_apres"] != "COM":
-            continue
-        before, after = row["code_avant"], row["code_apres"]
-        if row["mod"] in SPLITS and before in units and before != after:
-            split.append(f"{before} → {after}")
-        elif row["mod"] in (*MERGERS, *MOVES) and before != after:
-            events[row["date_effet"], after].append(before)
-    if split:
-        raise TableError([_split_fault(split)])
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The unit of each commune that remains, which one went into which, and which BVCV with it."""
+    now = dict(units)
     gone: dict[str, str] = {}
     areas: dict[str, str] = {}
-    pole_of = _poles(units, persons, law)
-    for (_, after), before in events.items():
-        joined = [code for code in (after, *before) if code in units and code not in gone]
-        gone.update({code: after for code in joined if code != after})
-        poles = sorted({units[code] for code in joined if pole_of.get(units[code]) == code})
-        if len(poles) > 1:
-            kept = units[after] if units.get(after) in poles else poles[0]
-            areas.update({unit: kept for unit in poles if unit != kept})
-    return _resolved(gone), _resolved(areas)
+    poles: defaultdict[str, set[str]] = defaultdict(set)  # of which BVCV a commune holds the pole
+    for unit, code in _poles(units, persons, law).items():
+        poles[code].add(unit)
+    for after, before in _events(units, movements, between):
+        there = [code for code in before if code in now]
+        homes = sorted({now[code] for code in there})
+        if after not in now and len(homes) > 1:
+            raise TableError([_movement_fault(*HOMELESS, [after])])
+        if there:
+            now.setdefault(after, homes[0])
+            gone.pop(after, None)
+        for code in there:
+            del now[code]
+            gone[code] = after
+        met = poles[after].union(*(poles.pop(code, set()) for code in there))
+        if len(met) > 1:
+            kept = now[after] if now[after] in met else min(met)
+            areas.update({unit: kept for unit in met if unit != kept})
+            met = {kept}
+        poles[after] = met
+    areas = _resolved(areas)
+    gone = {code: end for code, end in _resolved(gone).items() if code in units}
+    return {code: areas.get(unit, unit) for code, unit in now.items()}, gone, areas
+
+
+def _events(
+    units: Mapping[str, str], movements: pa.Table, between: tuple[date, date]
+) -> list[tuple[str, list[str]]]:
+    """What each commune took in, by date; chains inside one day are followed to their end."""
+    since, until = (day.isoformat() for day in between)
+    links: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    split = []
+    for row in movements.to_pylist():
+        before, after = row["code_avant"], row["code_apres"]
+        if row["type_avant"] != "COM" or row["type_apres"] != "COM" or before == after:
+            continue
+        if not since < row["date_effet"] <= until:
+            continue
+        if row["mod"] in SPLITS and before in units:
+            split.append(f"{before} → {after}")
+        elif row["mod"] in (*MERGERS, *MOVES):
+            links[row["date_effet"]][before] = after
+    if split:
+        raise TableError([_movement_fault(*SPLIT, sorted(split))])
+    events = []
+    for day in sorted(links):
+        joined: defaultdict[str, list[str]] = defaultdict(list)
+        for before, after in sorted(_resolved(links[day]).items()):
+            joined[after].append(before)
+        events += sorted(joined.items())
+    return events
 
 
 def _poles(units: Mapping[str, str], persons: Mapping[str, int], law: UnitRules) -> dict[str, str]:
@@ -288,17 +318,22 @@ def _resolved(links: Mapping[str, str]) -> dict[str, str]:
     return {code: end(code) for code in links}
 
 
-def _split_fault(split: list[str]) -> Fault:
-    return Fault(
-        "APL-C06",
-        "communes that were split",
-        "how the inhabitants divide cannot be derived from the movements",
-        "give a geography and a population of the date wanted",
-        "mouvements",
-        "mod",
-        values=tuple(split[:SHOWN]),
-        count=len(split),
-    )
+SPLIT = (
+    "APL-C06",
+    "communes that were split",
+    "how the inhabitants divide cannot be derived from the movements",
+)
+HOMELESS = (
+    "APL-C04",
+    "a commune nouvelle under a code of its own, from several BVCV",
+    "it goes to the BVCV of the commune whose code it takes, and takes none",
+)
+
+
+def _movement_fault(fault: str, title: str, why: str, values: list[str]) -> Fault:
+    mend = "give a geography and a population of the date wanted"
+    found = {"values": tuple(values[:SHOWN]), "count": len(values)}
+    return Fault(fault, title, why, mend, "mouvements", "code_apres", **found)
 
 
 # --- aggregation and attribution ---------------------------------------------------------------
@@ -351,6 +386,7 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
     attributed, tied = _attribution(of_commune, region, persons, len(units), len(regions))
     refuse_if(_area_faults(units, empty, tied))
     mean = np.divide(scored, total, out=np.zeros_like(total), where=total > 0)
+    mean = _between(mean, of_commune[weight > 0], apl[weight > 0])
     return pa.table(
         {
             "code_bvcv": units,
@@ -362,6 +398,17 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
             "apl": pa.array(mean, pa.float64(), mask=total == 0),
         }
     )
+
+
+def _between(mean: F64, unit: NDArray[np.int32], apl: F64) -> F64:
+    """Each mean within its communes' APL: where they are equal it is theirs, to the last bit.
+
+    (3 · 0.1 / 3 is not 0.1: equal BVCV would be ranked by a rounding, not by the rule for ties.)
+    """
+    low, high = np.full(mean.size, np.inf), np.full(mean.size, -np.inf)
+    np.minimum.at(low, unit, apl)
+    np.maximum.at(high, unit, apl)
+    return np.where(low <= high, np.clip(mean, low, np.maximum(low, high)), mean)
 
 
 def _groups(column: Any, order: NDArray[np.int32]) -> tuple[pa.Array, NDArray[np.int32]]:

@@ -109,8 +109,9 @@ def table(pairs: Catchment, found: Indicator, communes: pa.Table | None) -> pa.T
     if communes is not None:
         order = np.argsort(pairs.land.positions(communes.column("code_commune")))
         there = communes.take(pa.array(order))
-        for name in ("code_bvcv", "code_region", "population"):
-            columns[name] = there.column(name)
+        for name in ("code_bvcv", "code_region"):  # plain: a dictionary keeps the order of rows
+            columns[name] = there.column(name).cast(pa.string())
+        columns["population"] = there.column("population")
     return pa.table(
         {
             **columns,

@@ -1,0 +1,53 @@
+# Two commands do everything on a machine with Python 3.11 or later and make:
+#   make run     environment, install, the national recomputation on the embedded country, in out/
+#   make test    environment, install, the whole suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-nojit lint bench published clean
+
+run: $(VENV)/run
+	$(BIN)/apl run --profession masseur_kinesitherapeute --on 2025-06-06 --out out --overwrite
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest
+
+# The suite again with the kernels as plain Python: bounds are checked, lines are covered.
+test-nojit: $(VENV)/test
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest
+
+lint: $(VENV)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/bench
+	$(BIN)/python benchmarks/national.py
+
+published: $(VENV)/run
+	$(BIN)/python benchmarks/published.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
+	$(PYTHON) -m venv $(VENV)
+
+# Each stamp is an installed set of dependencies, made again when pyproject.toml changes.
+$(VENV)/run: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/test: $(VENV)/run
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $@
+
+$(VENV)/lint: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable ".[test,lint]"
+	touch $@
+
+$(VENV)/bench: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable ".[test,bench]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) out build dist *.egg-info
