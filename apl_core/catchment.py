@@ -108,11 +108,9 @@ class Catchment:
         if faults:  # the other faults are looked for among the pairs that are left
             known = np.flatnonzero((origin >= 0) & (destination >= 0))
             origin, destination, minutes = origin[known], destination[known], minutes[known]
-        missing = np.ones(len(land), dtype=np.bool_)
-        missing[origin[origin == destination]] = False
+        start, missing, paired, order = _survey(origin, destination, len(land))
         if self_pair == "error" and missing.any():
             faults.append(_missing_self(land, missing))
-        order = _disorder(origin, destination, len(land))
         if order is not None:
             faults += _double_pairs(origin[order], destination[order], known[order], table)
         refuse_if(faults)
@@ -121,17 +119,14 @@ class Catchment:
         if added.size:
             origin, destination = (np.concatenate([ends, added]) for ends in (origin, destination))
             minutes = np.concatenate([minutes, np.zeros(added.size)])
-            order = _disorder(origin, destination, len(land))
+            start, _, paired, order = _survey(origin, destination, len(land))
         if order is not None:
             origin, destination, minutes = origin[order], destination[order], minutes[order]
-        paired = np.zeros(len(land), dtype=np.bool_)
-        paired[destination] = True
         reach = math.inf if within is None else float(within)
         if minutes.size and float(minutes.max()) > reach:
             near = minutes <= reach
             origin, destination, minutes = origin[near], destination[near], minutes[near]
-        start = np.zeros(len(land) + 1, dtype=np.int64)
-        kernels.count_keys(frozen(origin), start)
+            start = _survey(origin, destination, len(land))[0]
         return cls(
             land,
             reach,
@@ -178,14 +173,21 @@ class Catchment:
         return np.flatnonzero((supply > 0) & ~self.paired)
 
 
-def _disorder(origin: I32, destination: I32, n: int) -> I64 | None:
-    """The order that sorts pairs by origin, then destination; None where they stand in it.
+def _survey(
+    origin: I32, destination: I32, n: int
+) -> tuple[I64, NDArray[np.bool_], NDArray[np.bool_], I64 | None]:
+    """Where rows begin, who lacks a self pair, who is a destination, and the order that sorts.
 
-    A file in order (as matrices are exported) costs one pass, and has no pair twice; else two
-    counting sorts (numpy's argsort of a combined key, rejected, takes ten times as long).
+    The order is by origin, then destination; None where the pairs stand in it: a file in order (as
+    matrices are exported) costs this one pass and has no pair twice. Else two counting sorts
+    (numpy's argsort of a combined key, rejected, takes ten times as long).
     """
-    if kernels.first_disorder(frozen(origin), frozen(destination)) < 0:
-        return None
+    start = np.zeros(n + 1, dtype=np.int64)
+    own, paired = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    disorder = kernels.survey(frozen(origin), frozen(destination), start, own, paired)
+    start = np.cumsum(start)
+    if disorder < 0:
+        return start, ~own, paired, None
     order = np.arange(origin.size, dtype=np.int64)
     for key in (destination, origin):
         cursor = np.zeros(n + 1, dtype=np.int64)
@@ -193,7 +195,7 @@ def _disorder(origin: I32, destination: I32, n: int) -> I64 | None:
         after = np.empty_like(order)
         kernels.stable_order(frozen(key), frozen(order), cursor, after)
         order = after
-    return order
+    return start, ~own, paired, order
 
 
 def _checked_minutes(column: pa.ChunkedArray) -> tuple[F64, list[Fault]]:

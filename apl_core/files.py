@@ -1,28 +1,44 @@
 """Opening files: what a file really is, and its columns as they stand.
 
 This is the only place of the engine that opens an input. What comes out is raw: headers as written,
-values as text or as the file's own types; `apl_core.tables` recognises and checks them.
+values as text or as the file's own types; `apl_core.tables` converts and checks them.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
+import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from apl_core.errors import Fault, FileError, TableError
+from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
+from apl_core.schema import MISSING
 
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
+MARKS = {
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a workbook or an archive",
+    b"\x1f\x8b": "gzip",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
+}
+EXPECTED = {"parquet": "a Parquet file", "xlsx": "a workbook or an archive", "csv": "text"}
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # Excel's "Unicode text"
+SEPARATORS = ",;\t"
 HEADER_ROWS = 30  # how far down a header is looked for
+SAMPLE = 1 << 16  # bytes in which it is
 XLSX_LIMIT = 1 << 30  # bytes once unpacked, declared by the archive itself
 
-Columns = Callable[[Sequence[str]], "dict[str, str] | None"]
+# Headers → which header holds which column, and what is wrong; `schema.recognise` for one table.
+Find = Callable[[Sequence[str]], tuple[dict[str, str], list[Fault]]]
+IsText = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,40 @@ class Raw:
     table: pa.Table
     ignored: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """A row held to be the header: its place, its cells, and the columns they hold."""
+
+    at: int
+    cells: Sequence[str]
+    columns: dict[str, str]
+    faults: Sequence[Fault]
+
+    @property
+    def whole(self) -> bool:
+        return not any(fault.fault == MISSING for fault in self.faults)
+
+    @property
+    def wanted(self) -> list[str]:
+        return list(self.columns.values())
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        return tuple(cell for cell in self.cells if cell and cell not in self.wanted)
+
+
+def header_of(rows: Iterable[Sequence[str]], find: Find) -> Header:
+    """The first row that holds every wanted column; else the row that comes nearest."""
+    nearest = Header(0, (), *find(()))
+    for at, cells in enumerate(rows):
+        header = Header(at, cells, *find(cells))
+        if header.whole:
+            return header
+        if (len(header.columns), len(cells)) > (len(nearest.columns), len(nearest.cells)):
+            nearest = header
+    return nearest
 
 
 def kind_of(path: Path) -> str:
@@ -47,10 +97,10 @@ def kind_of(path: Path) -> str:
         raise _file_fault("APL-A01", "no such file", path, f"near names: {', '.join(near) or '–'}")
     if path.is_dir():
         raise _file_fault("APL-A11", "a folder in place of a file", path, "name the file itself")
-    name = path.name.removesuffix(".gz")
-    suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise _file_fault("APL-A07", "unknown kind of file", path, f"one of {', '.join(SUFFIXES)}")
+    kind = SUFFIXES.get(Path(path.stem if _gzipped(path) else path.name).suffix.lower())
+    if kind is None or (_gzipped(path) and kind != "csv"):
+        known = f"one of {', '.join(SUFFIXES)}; .gz after a text one"
+        raise _file_fault("APL-A07", "unknown kind of file", path, known)
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -58,219 +108,299 @@ def kind_of(path: Path) -> str:
         raise _file_fault("APL-A11", "cannot be read", path, str(error.strerror)) from None
     if not head:
         raise _file_fault("APL-A02", "empty file (0 bytes)", path, "download it again")
-    _hold_against_bytes(path, SUFFIXES[suffix], head)
-    return SUFFIXES[suffix]
+    _hold_against_bytes(path, kind, head)
+    return kind
 
 
 def _hold_against_bytes(path: Path, kind: str, head: bytes) -> None:
-    if head.lstrip()[:1] == b"<":
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
         begins = head[:60].decode("latin-1")
         raise _file_fault("APL-A05", f"a web page, beginning {begins!r}", path, "download it again")
-    magic = {b"PAR1": "parquet", b"PK\x03\x04": "xlsx", b"\x1f\x8b": "gz"}
-    true = next((k for mark, k in magic.items() if head.startswith(mark)), "csv")
-    if true == "gz" and path.suffix == ".gz":
-        return
-    if true != kind:
-        raise _file_fault("APL-A07", f"not {kind}: its bytes say {true}", path, "rename the file")
+    true = next((said for mark, said in MARKS.items() if head.startswith(mark)), "text")
+    expected = "gzip" if _gzipped(path) else EXPECTED[kind]
+    if true != expected:
+        title = f"not {expected}: its bytes say {true}"
+        raise _file_fault("APL-A07", title, path, "rename it, or download it again")
 
 
-def read_parquet(path: Path, wanted: Columns, text: Callable[[str], bool]) -> Raw:
-    """The wanted columns of a Parquet file; text comes as dictionaries, decoded once a value.
+# --- Parquet -----------------------------------------------------------------------------------
 
-    ``wanted`` maps headers to columns; ``text(column)`` says which are text.
-    """
+
+def read_parquet(path: Path, find: Find, is_text: IsText) -> Raw:
+    """The wanted columns of a Parquet file; text comes as dictionaries, decoded once a value."""
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        headers = file.schema_arrow.names
-        found = wanted(headers) or {}
-        strings = [
-            header
-            for column, header in found.items()
-            if text(column) and _is_text(file.schema_arrow.field(header).type)
-        ]
-        if strings:
-            file = pq.ParquetFile(path, read_dictionary=strings)
-        table = file.read(columns=list(found.values()))
-    except (pa.ArrowInvalid, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise _file_fault(
-            "APL-A03", f"damaged Parquet file: {first}", path, "get it again"
-        ) from None
-    return Raw(table, tuple(h for h in headers if h not in found.values()))
+        with pq.ParquetFile(path) as file:
+            kinds = file.schema_arrow
+        header = header_of([kinds.names], find)
+        refuse_if(header.faults)
+        text = [h for c, h in header.columns.items() if is_text(c) and _is_text(kinds.field(h))]
+        with pq.ParquetFile(path, read_dictionary=text, page_checksum_verification=True) as file:
+            table = file.read(columns=header.wanted)
+        table.validate(full=True)  # a damaged page may hold indices out of range, or no UTF-8
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        title = f"damaged Parquet file: {_first_line(error)}"
+        raise _file_fault("APL-A03", title, path, "get it again") from None
+    return Raw(table, header.ignored)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+def _is_text(field: pa.Field) -> bool:
+    return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
 
 
-def read_csv(path: Path, wanted: Columns, text: Callable[[str], bool]) -> Raw:
-    """The wanted columns of a CSV (comma, semicolon or tab; UTF-8 with or without BOM).
+# --- CSV ---------------------------------------------------------------------------------------
+
+
+def read_csv(path: Path, find: Find, is_text: IsText) -> Raw:
+    """The wanted columns of a CSV (comma, semicolon or tab; UTF-8 or UTF-16, with or without BOM).
 
     Text stays text; numbers are read as float64, or as text where some cell is not a plain number
     (the caller then says which).
     """
+    try:
+        encoding, lines = _first_lines(path)
+        splits = [next(csv.reader([t], delimiter=d), []) for t in lines for d in SEPARATORS]
+        header = header_of(splits, find)
+        refuse_if(header.faults)
+        skip, separator = divmod(header.at, len(SEPARATORS))
+        types = {
+            name: pa.dictionary(pa.int32(), pa.string()) if is_text(column) else pa.float64()
+            for column, name in header.columns.items()
+        }
+        table = _csv_table(path, types, skip, SEPARATORS[separator], encoding)
+        whole = _gzipped(path) or _ends_a_line(path)
+    except (OSError, EOFError) as error:
+        title = f"damaged file: {_first_line(error)}"
+        raise _file_fault("APL-A03", title, path, "get it again") from None
+    notes = [f"{skip} lines above the header set aside"] if skip else []
+    if not whole:  # not refused: many write it so, and a cut inside a line is ragged, mostly
+        notes.append("the last line has no end: make sure that the file was not cut (APL-A06)")
+    return Raw(table, header.ignored, tuple(notes))
+
+
+def _csv_table(
+    path: Path, types: dict[str, pa.DataType], skip: int, separator: str, encoding: str
+) -> pa.Table:
     import pyarrow.csv as pa_csv
 
-    lines = _first_lines(path)
-    delimiter, skip, headers, found = _csv_header(lines, wanted)
-    doubled = sorted({h for h in found.values() if headers.count(h) > 1})
-    if doubled:
-        fault = Fault(
-            "APL-B07",
-            "two columns of one name",
-            "which is meant cannot be known",
-            "rename one",
-            str(path),
-            ", ".join(doubled),
-        )
-        raise TableError([fault])
-    kinds = {h: pa.dictionary(pa.int32(), pa.string()) for c, h in found.items() if text(c)}
-    numbers = {h: pa.float64() for c, h in found.items() if not text(c)}
+    uneven: list[Any] = []
 
-    def read(types: dict[str, pa.DataType]) -> pa.Table:
-        with pa.input_stream(str(path), compression="detect") as stream:
+    def noted(row: Any) -> str:
+        uneven.append(row)
+        return "skip"
+
+    def read(types: dict[str, pa.DataType], threads: bool = True) -> pa.Table:
+        uneven.clear()
+        with pa.input_stream(str(path), compression="gzip" if _gzipped(path) else None) as stream:
             return pa_csv.read_csv(
                 stream,
-                pa_csv.ReadOptions(skip_rows=skip),
-                pa_csv.ParseOptions(delimiter=delimiter),
+                pa_csv.ReadOptions(skip_rows=skip, use_threads=threads, encoding=encoding),
+                pa_csv.ParseOptions(delimiter=separator, invalid_row_handler=noted),
                 pa_csv.ConvertOptions(
                     column_types=types,
-                    include_columns=list(found.values()),
+                    include_columns=list(types),
                     null_values=[""],
                     strings_can_be_null=True,
-                    true_values=[],
-                    false_values=[],
                 ),
             )
 
+    texts = {
+        name: pa.string() if pa.types.is_floating(kind) else kind for name, kind in types.items()
+    }
     try:
         try:
-            table = read({**kinds, **numbers})
+            table = read(types)
         except pa.ArrowInvalid:
-            table = read({**kinds, **{h: pa.string() for h in numbers}})
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise TableError([_csv_fault(path, str(error))]) from None
-    ignored = tuple(h for h in headers if h not in found.values())
-    notes = (f"{skip} lines above the header set aside",) if skip else ()
-    return Raw(table, ignored, notes)
+            table = read(texts)
+        if uneven:
+            read(texts, threads=False)  # rows are numbered on one thread alone
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        raise TableError([_csv_fault(path, encoding, _first_line(error))]) from None
+    if uneven:
+        raise TableError([_uneven_fault(path, uneven, skip)])
+    return table
 
 
-def _first_lines(path: Path) -> list[str]:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        head: bytes = stream.read(1 << 16)
+def _first_lines(path: Path) -> tuple[str, list[str]]:
+    """The encoding of a text file, and its first lines."""
+    with _opened(path) as stream:
+        head = stream.read(SAMPLE)
+    encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
+    decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
     try:
-        return head.decode("utf-8-sig", errors="strict").splitlines()[:HEADER_ROWS]
+        text = decoder.decode(head)  # a character cut by the end of the sample waits in vain
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not merely a character cut by the end of the sample
-            raise TableError([_csv_fault(path, str(error))]) from None
-        return head[: error.start].decode("utf-8-sig").splitlines()[:HEADER_ROWS]
+        raise TableError([_csv_fault(path, encoding, str(error))]) from None
+    return encoding.removesuffix("-sig"), text.split("\n")[:HEADER_ROWS]
 
 
-def _csv_header(lines: list[str], wanted: Columns) -> tuple[str, int, list[str], dict[str, str]]:
-    """The separator and the line that make a header of known columns; else the first line."""
-    for skip, line in enumerate(lines):
-        for delimiter in ",;\t":
-            headers = next(csv.reader([line], delimiter=delimiter), [])
-            found = wanted(headers)
-            if found is not None:
-                return delimiter, skip, headers, found
-    first = lines[0] if lines else ""
-    delimiter = max(",;\t", key=first.count)
-    headers = next(csv.reader([first], delimiter=delimiter), [])
-    wanted_anyway = wanted(["", *headers])  # raises: the caller names what is missing
-    return delimiter, 0, headers, wanted_anyway or {}
+def _decoder(encoding: str) -> Any:
+    import codecs
+
+    return codecs.getincrementaldecoder(encoding)()
 
 
-def read_xlsx(path: Path, wanted: Columns, sheet: str | None) -> Raw:
-    """The wanted columns of one sheet of a workbook, as text, numbers and blanks.
-
-    The header is the first row with the wanted columns; the row of units under it and the notes
-    under the table (rows without a value in the first wanted column, or alone in their row) are
-    set aside and noted.
-    """
-    from python_calamine import CalamineWorkbook
-
-    _refuse_bomb(path)
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except Exception as error:  # calamine's own kinds, a panic of its parser too: all mean damaged
-        raise _file_fault("APL-A03", f"damaged workbook: {error}", path, "get it again") from None
-    if sheet is not None:
-        chosen = {n: rows for n, rows in sheets.items() if n == sheet or n.endswith(f" {sheet}")}
-        if len(chosen) != 1:
-            mend = f"--sheet with one of: {', '.join(sheets)}"
-            raise TableError(
-                [Fault("APL-A08", "no such sheet", f"asked: {sheet!r}", mend, str(path))]
-            )
-        sheets = chosen
-    tables = {n: at for n, rows in sheets.items() if (at := _header_row(rows, wanted)) is not None}
-    if len(tables) > 1:
-        mend = f"--sheet with one of: {', '.join(tables)}"
-        raise TableError(
-            [Fault("APL-A08", "several sheets would do", "one a year?", mend, str(path))]
-        )
-    if not tables:
-        first = next(iter(sheets.values()), [])
-        wanted(["", *(str(cell) for cell in (first[0] if first else []))])
-        raise AssertionError("`wanted` names the missing columns")
-    name, at = next(iter(tables.items()))
-    return _sheet_columns(sheets[name], at, wanted, name)
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-min(2, path.stat().st_size), io.SEEK_END)
+        return file.read().rstrip(b"\0")[-1:] in (b"\n", b"\r")  # UTF-16: \n\0
 
 
-def _sheet_columns(rows: list[list[Any]], at: int, wanted: Columns, name: str) -> Raw:
-    headers = [str(cell).strip() for cell in rows[at]]
-    found = wanted(headers) or {}
-    places = [headers.index(header) for header in found.values()]
-    kept: list[tuple[int, list[Any]]] = []
-    aside: list[tuple[int, list[Any]]] = []
-    for number, row in enumerate(rows[at + 1 :], at + 2):
-        filled = sum(cell != "" for cell in row)
-        (kept if row[places[0]] != "" and filled > 1 else aside).append((number, row))
-    columns = {
-        header: pa.array([_cell(row[place]) for _, row in kept], pa.string())
-        for header, place in zip(found.values(), places, strict=True)
-    }
-    notes = [f"sheet {name!r}, header on row {at + 1}"]
-    aside_filled = [number for number, row in aside if any(cell != "" for cell in row)]
-    if aside_filled:
-        notes.append(f"rows {aside_filled} hold units or notes, not data: set aside")
-    return Raw(
-        pa.table(columns), tuple(h for h in headers if h not in found.values()), tuple(notes)
+def _csv_fault(path: Path, encoding: str, message: str) -> Fault:
+    if not re.search("codec|utf-?8|utf-?16", message, re.IGNORECASE):
+        why = f"{message[:300]}"
+        return Fault("APL-B09", "a table that cannot be read", why, "correct it", str(path))
+    number, text = _first_undecodable(path, encoding)
+    return Fault(
+        "APL-B03",
+        f"not {encoding.removesuffix('-sig').upper()}",
+        f"line {number} of the file has another encoding, cp1252 perhaps: {message[:200]}",
+        "save the file as UTF-8",
+        str(path),
+        values=(text[:80],),
+        count=1,
     )
 
 
-def _header_row(rows: list[list[Any]], wanted: Columns) -> int | None:
-    for at, row in enumerate(rows[:HEADER_ROWS]):
-        if wanted([str(cell).strip() for cell in row]) is not None:
-            return at
-    return None
+def _first_undecodable(path: Path, encoding: str) -> tuple[int, str]:
+    with _opened(path) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError:
+                return number, line.decode("cp1252", errors="replace").strip()
+    return 0, ""
 
 
-def _cell(value: Any) -> str | None:
-    """A cell as text; a whole number without its point, a blank as null."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return None if value == "" else repr(value) if isinstance(value, float) else str(value)
+def _uneven_fault(path: Path, uneven: list[Any], skip: int) -> Fault:
+    """Rows with more or fewer cells than the header."""
+    first = uneven[:SHOWN]
+    cells = ", ".join(sorted({str(row.actual_columns) for row in uneven}))
+    return Fault(
+        "APL-B09",
+        "rows of another length than the header",
+        f"the header has {uneven[0].expected_columns} cells, these rows have {cells}",
+        "correct them; a text that holds the separator, or a decimal comma, is put in quotes",
+        str(path),
+        None,
+        tuple(row.number - skip - 1 for row in first),
+        tuple(row.text.strip()[:80] for row in first),
+        len(uneven),
+    )
 
 
-def _refuse_bomb(path: Path) -> None:
+# --- workbooks ---------------------------------------------------------------------------------
+
+
+def read_xlsx(path: Path, find: Find, sheet: str | None) -> Raw:
+    """The wanted columns of one sheet of a workbook, as text.
+
+    The header is the first row with the wanted columns. A row of units under it, and remarks under
+    the table, are set aside and noted.
+    """
+    sheets = _chosen(_sheets(path), sheet, path)
+    headers = {name: header_of(map(_texts, rows[:HEADER_ROWS]), find)
+               for name, rows in sheets.items()}  # fmt: skip
+    good = [name for name, header in headers.items() if header.whole]
+    if len(good) > 1:
+        mend = f"--sheet with one of: {', '.join(good)}"
+        raise TableError(
+            [Fault("APL-A08", "several sheets would do", "one a year?", mend, str(path))]
+        )
+    name = good[0] if good else max(headers, key=lambda name: len(headers[name].columns))
+    refuse_if(headers[name].faults)
+    return _sheet_columns(sheets[name], headers[name], name)
+
+
+def _sheets(path: Path) -> dict[str, list[list[Any]]]:
+    from python_calamine import CalamineWorkbook
+
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
-        raise _file_fault("APL-A03", f"damaged workbook: {error}", path, "get it again") from None
-    if size > XLSX_LIMIT:
-        raise _file_fault("APL-K02", f"{size:,} bytes once unpacked", path, "save it as CSV")
+        if size > XLSX_LIMIT:
+            title = f"{size:,} bytes once unpacked"
+            raise _file_fault("APL-K02", title, path, "save it as CSV")
+        book = CalamineWorkbook.from_path(str(path))
+        return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+    except FileError:
+        raise
+    except Exception as error:  # zipfile's, calamine's and the system's own kinds: all say damaged
+        title = f"damaged workbook: {_first_line(error)}"
+        raise _file_fault("APL-A03", title, path, "get it again") from None
 
 
-def _csv_fault(path: Path, message: str) -> Fault:
-    first = message.splitlines()[0][:300]
-    if "codec" in message or "UTF8" in message or "utf-8" in message:
-        return Fault("APL-B03", "not UTF-8", first, "save the file as UTF-8", str(path))
-    return Fault("APL-B09", "a line that does not fit the header", first, "correct it", str(path))
+def _chosen(
+    sheets: dict[str, list[list[Any]]], asked: str | None, path: Path
+) -> dict[str, list[list[Any]]]:
+    """The sheet of that name, or whose name ends so (``2024``); every sheet where none is asked."""
+    if asked is None and sheets:
+        return sheets
+    names = [n for n in sheets if n == asked] or [n for n in sheets if n.endswith(f" {asked}")]
+    if len(names) != 1:
+        mend = f"--sheet with one of: {', '.join(sheets)}"
+        raise TableError([Fault("APL-A08", "no such sheet", f"asked: {asked!r}", mend, str(path))])
+    return {names[0]: sheets[names[0]]}
+
+
+def _sheet_columns(rows: list[list[Any]], header: Header, name: str) -> Raw:
+    body = list(enumerate(map(_texts, rows[header.at + 1 :]), header.at + 2))
+    places = [header.cells.index(wanted) for wanted in header.wanted]
+    aside = [
+        number
+        for number, row in body
+        if any(row) and (_is_remark(row) or (number == header.at + 2 and _is_units(row, places)))
+    ]
+    kept = [row for number, row in body if any(row) and number not in set(aside)]
+    columns = {
+        wanted: pa.array([row[place] or None for row in kept], pa.string())
+        for wanted, place in zip(header.wanted, places, strict=True)
+    }
+    notes = [f"sheet {name!r}, header on row {header.at + 1}"]
+    if aside:
+        notes.append(f"rows {aside} hold units or notes, not data: set aside")
+    return Raw(pa.table(columns), header.ignored, tuple(notes))
+
+
+def _is_remark(row: list[str]) -> bool:
+    """One sentence alone in its row; a code has no space, and is kept though it be alone."""
+    filled = [cell for cell in row if cell]
+    return len(filled) == 1 and any(map(str.isspace, filled[0]))
+
+
+def _is_units(row: list[str], places: list[int]) -> bool:
+    """No value in the first column, and words in the others."""
+    return not row[places[0]] and not any(
+        cell.replace(",", ".").replace(".", "", 1).isdigit() for cell in row
+    )
+
+
+def _texts(row: Sequence[Any]) -> list[str]:
+    return [_text(cell) for cell in row]
+
+
+def _text(cell: Any) -> str:
+    """A cell as text, without the spaces around it; a whole number without its point."""
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    return str(cell).strip()
+
+
+# --- shared ------------------------------------------------------------------------------------
+
+
+def _opened(path: Path) -> BinaryIO:
+    opened = gzip.open(path) if _gzipped(path) else path.open("rb")
+    return opened  # type: ignore[return-value]  # a GzipFile reads as one
+
+
+def _gzipped(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _names_beside(path: Path) -> list[str]:

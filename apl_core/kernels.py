@@ -61,17 +61,39 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
+B1 = NDArray[np.bool_]
 
 
 @_compiled
-def first_disorder(origin: I32, destination: I32) -> int:
-    """The first p where (origin, destination)[p] does not come strictly after p-1; -1 if none."""
-    for p in range(1, origin.size):
-        if origin[p] < origin[p - 1] or (
-            origin[p] == origin[p - 1] and destination[p] <= destination[p - 1]
-        ):
-            return p
-    return -1
+def survey(origin: I32, destination: I32, start: I64, own: B1, paired: B1) -> int:
+    """One pass over pairs: rows by origin (start[i+1], not yet cumulated), who has a self pair, who
+    is a destination; the first p that does not come strictly after p-1, -1 if none."""
+    disorder = -1
+    before_i = np.int32(-1)
+    before_j = np.int32(-1)
+    for p in range(origin.size):
+        i = origin[p]
+        j = destination[p]
+        start[i + 1] += 1
+        paired[j] = True
+        if i == j:
+            own[i] = True
+        if (i < before_i or (i == before_i and j <= before_j)) and disorder < 0:
+            disorder = p
+        before_i = i
+        before_j = j
+    return disorder
+
+
+@_compiled
+def add_limbs(index: I64, values: F64, scale: float, finer: float, out: I64) -> None:
+    """out[k] += the values of index k: whole multiples of 1/scale, then of 1/(scale · finer)."""
+    for p in range(index.size):
+        scaled = values[p] * scale
+        whole = np.rint(scaled)
+        k = index[p]
+        out[k, 0] += np.int64(whole)
+        out[k, 1] += np.int64(np.rint((scaled - whole) * finer))
 
 
 @_compiled

@@ -16,6 +16,9 @@ from typing import Any
 
 from apl_core.errors import Fault, UsageError
 
+SUFFIX = ".schema.json"
+MISSING = "APL-B08"  # the fault of a header that is not there: such a line is not the header
+
 
 @dataclass(frozen=True)
 class Field:
@@ -62,19 +65,24 @@ def schema(name: str) -> Schema:
     >>> schema("temps_de_parcours").key
     ('origine', 'destination')
     """
-    file = resources.files("apl_schemas") / f"{name}.schema.json"
-    if not file.is_file():
+    pages = _pages()
+    if name not in pages:
         mend = f"one of: {', '.join(names())}"
         raise UsageError([Fault("APL-B08", f"no table named {name!r}", "it has no schema", mend)])
-    page = json.loads(file.read_text(encoding="utf-8"))
+    page = json.loads(pages[name].read_text(encoding="utf-8"))
     return Schema(page["name"], tuple(map(_field, page["fields"])), tuple(page["primaryKey"]))
 
 
 def names() -> list[str]:
     """The tables that have a schema."""
+    return sorted(_pages())
+
+
+def _pages() -> dict[str, Any]:
+    """The schema file of each table; the law pages have a schema too, and are no table."""
     files = resources.files("apl_schemas").iterdir()
-    found = (file.name.removesuffix(".schema.json") for file in files)
-    return sorted(name for name in found if "." not in name and not name.startswith("_"))
+    found = {f.name.removesuffix(SUFFIX): f for f in files if f.name.endswith(SUFFIX)}
+    return {name: file for name, file in found.items() if name != "law"}
 
 
 def _field(entry: Mapping[str, Any]) -> Field:
@@ -97,44 +105,63 @@ def _field(entry: Mapping[str, Any]) -> Field:
 
 
 def recognise(
-    headers: Sequence[str], table: Schema, choose: Mapping[str, str]
+    headers: Sequence[str],
+    table: Schema,
+    choose: Mapping[str, str] | None = None,
+    where: str | None = None,
 ) -> tuple[dict[str, str], list[Fault]]:
     """Which header holds which column of the table.
 
     A column is looked for under its own name, then under its synonyms (the earlier wins), then by
     pattern on the header without accents, case and double spaces; never by position. ``choose``
-    names the header (or the end or a part of it: a year, ``HC``) where several would do.
+    names the header (or a part of it: a year, ``HC``) where several would do; ``where`` names the
+    table in faults.
 
     Returns
     -------
     dict of column → header, list of Fault
+
+    Examples
+    --------
+    >>> recognise(["CODGEO", "etp", "note"], schema("offre"))
+    ({'code_commune': 'CODGEO', 'etp': 'etp'}, [])
     """
     found: dict[str, str] = {}
     faults: list[Fault] = []
+    place = where or table.name
     for field in table.fields:
-        candidates = _candidates(field, headers)
-        if field.name in choose:
-            asked = choose[field.name]
+        asked = (choose or {}).get(field.name)
+        candidates = _candidates(field, headers) if asked is None else _known(field, headers)
+        if asked is not None:
             chosen = [h for h in candidates if h == asked] or [h for h in candidates if asked in h]
-            if len(chosen) != 1:
-                faults.append(_not_chosen(table, field, asked, chosen or candidates, headers))
+            if len(set(chosen)) != 1:
+                faults.append(_not_chosen(place, field, asked, chosen or candidates, headers))
                 continue
             candidates = chosen
-        if len(candidates) > 1:
-            faults.append(_several(table, field, candidates))
+        if len(set(candidates)) > 1:
+            faults.append(_several(place, field, candidates))
+        elif candidates and headers.count(candidates[0]) > 1:
+            faults.append(_doubled(place, field, candidates[0]))
         elif candidates:
             found[field.name] = candidates[0]
         elif not field.optional:
-            faults.append(_absent(table, field, headers))
+            faults.append(_absent(place, field, headers))
     return found, faults
 
 
 def _candidates(field: Field, headers: Sequence[str]) -> list[str]:
+    """The headers that hold a column, the best known name alone."""
+    alike = [header for header in headers if _matches(field, header)]
     for name in (field.name, *field.synonyms):
         if name in headers:
-            others = [h for h in headers if _matches(field, h)] if name != field.name else []
-            return [name] if name not in others else _preferred(field, others)
-    return _preferred(field, [header for header in headers if _matches(field, header)])
+            return _preferred(field, alike) if name in alike and name != field.name else [name]
+    return _preferred(field, alike)
+
+
+def _known(field: Field, headers: Sequence[str]) -> list[str]:
+    """Every header that could hold a column."""
+    names = (field.name, *field.synonyms)
+    return [header for header in headers if header in names or _matches(field, header)]
 
 
 def _preferred(field: Field, headers: list[str]) -> list[str]:
@@ -154,39 +181,51 @@ def plain(text: str) -> str:
     return " ".join("".join(c for c in letters if not unicodedata.combining(c)).casefold().split())
 
 
-def _absent(table: Schema, field: Field, headers: Sequence[str]) -> Fault:
+def _absent(where: str, field: Field, headers: Sequence[str]) -> Fault:
     known = ", ".join((field.name, *field.synonyms, *field.synonym_patterns)[:8])
     return Fault(
-        "APL-B08",
+        MISSING,
         "a column is missing",
         f"the table needs it; headers found: {', '.join(headers) or 'none'}",
         f"name the column; known names: {known}",
-        table.name,
+        where,
         field.name,
     )
 
 
-def _several(table: Schema, field: Field, headers: list[str]) -> Fault:
+def _several(where: str, field: Field, headers: list[str]) -> Fault:
     option = "--time HC or --time HP" if field.name == "minutes" else "the year, or the header"
     return Fault(
         "APL-E09" if field.name == "minutes" else "APL-B07",
         "several columns would do",
         f"which one is meant is not for us to guess: {', '.join(headers)}",
         f"say which: {option}",
-        table.name,
+        where,
         field.name,
         values=tuple(headers),
     )
 
 
+def _doubled(where: str, field: Field, header: str) -> Fault:
+    return Fault(
+        "APL-B07",
+        "two columns of one name",
+        f"which {header!r} is meant cannot be known",
+        "rename or remove one of them",
+        where,
+        field.name,
+        values=(header,),
+    )
+
+
 def _not_chosen(
-    table: Schema, field: Field, asked: str, candidates: list[str], headers: Sequence[str]
+    where: str, field: Field, asked: str, candidates: list[str], headers: Sequence[str]
 ) -> Fault:
     return Fault(
-        "APL-B08",
+        MISSING,
         "the column asked for is not there",
         f"asked for {asked!r}; headers found: {', '.join(headers)}",
         f"one of: {', '.join(candidates) or 'none of these headers is known for this column'}",
-        table.name,
+        where,
         field.name,
     )

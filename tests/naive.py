@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 Number = int | float | Fraction
 Pair = tuple[str, str]  # (where people live, where the professional works)
@@ -48,16 +48,23 @@ class Place:
     part_activite: Number | None = None
 
 
-def quantile(values: Iterable[Number], rank: Fraction) -> Fraction:
-    """The value at `rank` (1/2: median, 9/10: ninth decile), linear between neighbours.
+def quantile(values: Iterable[Number], rank: Fraction, kind: str = "type_7") -> Fraction:
+    """The value at `rank` (1/2: median, 9/10: ninth decile), by Hyndman and Fan's types.
 
-    The article (4.1.1) does not say which quantile: this is the most common one (Hyndman and Fan,
-    type 7).
+    The article (4.1.1) does not say which. Type 2 is the least value that at least `rank` of them
+    do not exceed, or the middle of two such; type 7 is linear between neighbours.
 
     >>> quantile([4, 1, 2, 3], Fraction(1, 2)), quantile(range(11), Fraction(9, 10))
     (Fraction(5, 2), Fraction(9, 1))
+    >>> [str(quantile(values, Fraction(1, 2), "type_2")) for values in ([1, 2, 4, 8, 9], [1, 3])]
+    ['4', '2']
     """
     ordered = sorted(Fraction(value) for value in values)
+    if kind == "type_2":
+        share = {v: Fraction(sum(w <= v for w in ordered), len(ordered)) for v in ordered}
+        enough = [value for value in ordered if share[value] >= rank]
+        more = [value for value in ordered if share[value] > rank] or enough
+        return (enough[0] + more[0]) / 2
     place = rank * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
@@ -73,12 +80,14 @@ def person_fte(
     median: Number,
     ninth_decile: Number,
     floor_fees: Number = 10_000,
+    floor_acts: Number | None = None,
     last_age: int = 65,
+    order: Sequence[str] = ("age", "installed", "floor"),
 ) -> Fraction:
     """FTE of one person (4.1.1), in the order age, newly installed, floor, cap.
 
     A newly installed person counts for one whatever his fees, so the floor comes after; nobody
-    counts past 65, so age comes first.
+    counts past 65, so age comes first. The floor may be read as the acts that correspond to it.
 
     >>> def fte(age, acts, fees, new=False):
     ...     return str(person_fte(age=age, acts=acts, fees=fees, new=new, median=3783,
@@ -88,12 +97,11 @@ def person_fte(
     >>> fte(30, 300, 5_500), fte(30, 300, 5_500, new=True), fte(30, 544, 10_000)
     ('0', '1', '544/3783')
     """
-    if age > last_age:
-        return Fraction(0)
-    if new:
-        return Fraction(1)
-    if fees < floor_fees:
-        return Fraction(0)
+    low = fees < floor_fees if floor_acts is None else acts < floor_acts
+    concerned = {"age": age > last_age, "installed": new, "floor": low}
+    for rule in order:
+        if concerned[rule]:
+            return Fraction(rule == "installed")
     return min(Fraction(acts), Fraction(ninth_decile)) / Fraction(median)
 
 
@@ -105,7 +113,7 @@ def places_of(places: Iterable[Place]) -> dict[str, list[Place]]:
     return people
 
 
-def split(places: Sequence[Place]) -> list[Fraction]:
+def split(places: Sequence[Place], by: str = "by_acts") -> list[Fraction]:
     """The share of a person's FTE in each of his places: stated, else by acts, else equal.
 
     >>> def share(acts, parts=(None, None)):
@@ -118,14 +126,17 @@ def split(places: Sequence[Place]) -> list[Fraction]:
     stated = [place.part_activite for place in places]
     weights = [Fraction(0 if part is None else part) for part in stated]
     if None in stated:
-        weights = [Fraction(place.actes) for place in places]
+        weights = [Fraction(place.actes if by == "by_acts" else 1) for place in places]
     if not sum(weights):
         weights = [Fraction(1)] * len(places)
     return [weight / sum(weights) for weight in weights]
 
 
-def supply(places: Iterable[Place], *, median: Number, ninth_decile: Number) -> dict[str, Fraction]:
-    """FTE of each commune (4.1.1): the rules apply to the person, then his FTE is split."""
+def supply(places: Iterable[Place], *, by: str = "by_acts", **law: Any) -> dict[str, Fraction]:
+    """FTE of each commune (4.1.1): the rules apply to the person, then his FTE is split.
+
+    `law` is what `person_fte` is told beside the person.
+    """
     total: dict[str, Fraction] = defaultdict(Fraction)
     for theirs in places_of(places).values():
         fte = person_fte(
@@ -133,10 +144,9 @@ def supply(places: Iterable[Place], *, median: Number, ninth_decile: Number) -> 
             acts=sum(Fraction(place.actes) for place in theirs),
             fees=sum(Fraction(place.honoraires) for place in theirs),
             new=any(place.installe_dans_l_annee for place in theirs),
-            median=median,
-            ninth_decile=ninth_decile,
+            **law,
         )
-        for place, share in zip(theirs, split(theirs), strict=True):
+        for place, share in zip(theirs, split(theirs, by), strict=True):
             total[place.code_commune] += share * fte
     return dict(total)
 
@@ -277,14 +287,18 @@ def urban_populations(
 
 
 def bvcv(
-    communes: Mapping[str, Commune], population: Mapping[str, Number], *, threshold: int = 30_000
+    communes: Mapping[str, Commune],
+    population: Mapping[str, Number],
+    *,
+    threshold: int = 30_000,
+    without_number: str = "one_unit",
 ) -> dict[str, str]:
     """Code of the BVCV of each commune of `population` (article II).
 
     A living area is cut into cantons where the urban unit of its pole, the commune whose code it
     bears, has more than `threshold` inhabitants. A canton's code takes a `_`, since overseas some
-    equal a living area's. Arrondissements stand alone: II says "communes entières", the agencies'
-    counts have them so.
+    equal a living area's; ZZ in it means no canton. Arrondissements stand alone: II says "communes
+    entières", the agencies' counts have them so.
 
     >>> communes = {
     ...     "01001": Commune("01001", "0101", "00101"), "01002": Commune("01001", "0102", "00101"),
@@ -305,7 +319,8 @@ def bvcv(
         if code != city(code):
             zone[code] = code
         elif urban.get(pole.unite_urbaine, 0) > threshold:
-            zone[code] = f"{home.canton_ville}_"
+            alone = home.canton_ville.endswith("ZZ") and without_number == "by_commune"
+            zone[code] = code if alone else f"{home.canton_ville}_"
         else:
             zone[code] = home.bassin_de_vie
     return zone
@@ -316,9 +331,9 @@ def bvcv(
 
 @dataclass(frozen=True)
 class Area:
-    """One BVCV: its APL and its total population."""
+    """One BVCV: its APL, if it has one, and its total population."""
 
-    apl: Fraction
+    apl: Fraction | None
     population: int
 
 
@@ -326,9 +341,18 @@ Straddling = Literal["exclude", "include", "closest"]
 Start = Literal["nominal", "effective"]
 
 
-def ranking(areas: Mapping[str, Area]) -> list[str]:
-    """BVCV from the lowest APL up (4.2); equal APL: the smaller population, then the code."""
-    return sorted(areas, key=lambda code: (areas[code].apl, areas[code].population, code))
+def ranking(areas: Mapping[str, Area], *, ties: str = "smaller_population_then_code") -> list[str]:
+    """BVCV from the lowest APL up (4.2); equal APL: the smaller population, then the code.
+
+    Those without APL come first: table VI puts Mayotte whole into the first class.
+    """
+
+    def place(code: str) -> tuple[bool, Fraction, int, str]:
+        area = areas[code]
+        smaller = area.population if ties == "smaller_population_then_code" else 0
+        return area.apl is not None, area.apl or Fraction(0), smaller, code
+
+    return sorted(areas, key=place)
 
 
 def prefix(sums: Sequence[int], limit: Fraction, straddling: Straddling) -> int:
@@ -350,6 +374,7 @@ def cut(
     *,
     straddling: Straddling = "exclude",
     start: Start = "nominal",
+    ties: str = "smaller_population_then_code",
     last: str = LAST_ZONE,
 ) -> dict[str, str]:
     """Zone of each BVCV (4.2): classes from the lowest APL up, by share of the total population.
@@ -368,7 +393,7 @@ def cut(
     >>> classes(straddling="closest"), classes(start="effective")  # at 15, 10 + 15, 17 + 40
     (['A B', 'C', 'D', 'E'], ['A', 'B', 'C', 'D E'])
     """
-    order = ranking(areas)
+    order = ranking(areas, ties=ties)
     sums = [0]
     for code in order:
         sums.append(sums[-1] + areas[code].population)

@@ -20,5 +20,9 @@ def needs(folder: Path) -> pytest.MarkDecorator:
     )
 
 
+needs_jit = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"),
+    reason="national size: hours as plain Python (NUMBA_DISABLE_JIT is set)",
+)
 needs_data = needs(DATA)
 needs_cases = needs(CASES)

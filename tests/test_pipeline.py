@@ -7,11 +7,11 @@ import os
 from datetime import date
 from pathlib import Path
 
-import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from shared import needs_jit
 from test_worked_example import tables, written
 
 import apl
@@ -19,9 +19,6 @@ from apl import outputs, pipeline, summary
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 GIVEN = apl.Parameters(3783.0, 6906.0)
-compiled = pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT), reason="national size: too slow as plain Python"
-)
 
 
 def shuffled(table: pa.Table, seed: int) -> pa.Table:
@@ -47,7 +44,7 @@ def test_the_order_of_rows_changes_no_bit() -> None:
         assert bits(apl.run(other, LAW, parameters=GIVEN)) == first
 
 
-@compiled
+@needs_jit
 def test_the_nation_has_the_same_bits_shuffled_and_on_two_threads() -> None:
     country = pipeline.embedded(LAW)
     run = apl.run(country, LAW)

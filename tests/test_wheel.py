@@ -8,14 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import pytest
+from shared import needs_jit
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytestmark = pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT), reason="the wheel is tested once, compiled"
-)
+pytestmark = needs_jit  # the wheel is tested once, compiled
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,8 @@ def run(python: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess
 
 def test_the_wheel_is_what_runs(python: Path, tmp_path: Path) -> None:
     """Its own files, schemas and law pages included; nothing from the tree."""
-    code = "import apl, apl_core, apl_schemas as s; print(apl.__file__, apl_core.__file__, s.__file__)"
+    code = "import apl, apl_core, apl_schemas as paper\n"
+    code += "print(apl.__file__, apl_core.__file__, paper.__file__)"
     done = run(python, "-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert str(ROOT / "bindings") not in done.stdout

@@ -370,7 +370,7 @@ def demand(
 
 def _bands(ages: I64, bands: I64) -> I64:
     """The band of each age: the last whose lower bound it reaches."""
-    present = np.unique(ages)
+    present = np.flatnonzero(np.bincount(ages))
     coarser = np.setdiff1d(bands, present)
     below = present[present < bands[0]] if bands.size else present
     faults = []

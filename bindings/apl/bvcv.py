@@ -7,7 +7,7 @@ canton codes equal a living area's). Arrondissements of Paris, Lyon and Marseill
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from apl.law import Rules, UnitRules
+from apl.mergers import merge
 from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
 from apl_core.errors import SHOWN, at_rows
 from apl_core.territory import column_values
@@ -28,10 +29,6 @@ F64 = NDArray[np.float64]
 # The three cities whose arrondissements have codes of their own (INSEE, COG): first and last.
 CITIES = {"75056": (75101, 75120), "69123": (69381, 69389), "13055": (13201, 13216)}
 CITY_OF = {str(a): city for city, (low, high) in CITIES.items() for a in range(low, high + 1)}
-
-MERGERS = (31, 32, 33)  # simple merger, commune nouvelle, merger-association
-MOVES = (41, 50)  # change of code: of département, of capital
-SPLITS = (20, 21, 30)  # creation, re-establishment, suppression shared among neighbours
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ def build(
     if movements is not None:
         if between is None:
             raise ValueError("movements need `between`: the date of the geography, and the wanted")
-        units, merged, merged_areas = _merge(units, persons, movements, between, rules.territory)
+        units, merged, merged_areas = merge(units, persons, movements, between, rules.territory)
         for old, new in merged.items():
             places.setdefault(new, replace(places[old], code=new))
             if old in persons:
@@ -225,115 +222,6 @@ def _with_arrondissements(
             units[code] = code
             units.pop(city, None)
     return places, units
-
-
-def _merge(
-    units: Mapping[str, str],
-    persons: Mapping[str, int],
-    movements: pa.Table,
-    between: tuple[date, date],
-    law: UnitRules,
-) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """The unit of each commune that remains, which one went into which, and which BVCV with it."""
-    now = dict(units)
-    gone: dict[str, str] = {}
-    areas: dict[str, str] = {}
-    poles: defaultdict[str, set[str]] = defaultdict(set)  # of which BVCV a commune holds the pole
-    for unit, code in _poles(units, persons, law).items():
-        poles[code].add(unit)
-    for after, before in _events(units, movements, between):
-        there = [code for code in before if code in now]
-        homes = sorted({now[code] for code in there})
-        if after not in now and len(homes) > 1:
-            raise TableError([_movement_fault(*HOMELESS, [after])])
-        if there:
-            now.setdefault(after, homes[0])
-            gone.pop(after, None)
-        for code in there:
-            del now[code]
-            gone[code] = after
-        met = poles[after].union(*(poles.pop(code, set()) for code in there))
-        if len(met) > 1:
-            kept = now[after] if now[after] in met else min(met)
-            areas.update({unit: kept for unit in met if unit != kept})
-            met = {kept}
-        poles[after] = met
-    areas = _resolved(areas)
-    gone = {code: end for code, end in _resolved(gone).items() if code in units}
-    return {code: areas.get(unit, unit) for code, unit in now.items()}, gone, areas
-
-
-def _events(
-    units: Mapping[str, str], movements: pa.Table, between: tuple[date, date]
-) -> list[tuple[str, list[str]]]:
-    """What each commune took in, by date; chains inside one day are followed to their end."""
-    since, until = (day.isoformat() for day in between)
-    links: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    split = []
-    for row in movements.to_pylist():
-        before, after = row["code_avant"], row["code_apres"]
-        if row["type_avant"] != "COM" or row["type_apres"] != "COM" or before == after:
-            continue
-        if not since < row["date_effet"] <= until:
-            continue
-        if row["mod"] in SPLITS and before in units:
-            split.append(f"{before} → {after}")
-        elif row["mod"] in (*MERGERS, *MOVES):
-            links[row["date_effet"]][before] = after
-    if split:
-        raise TableError([_movement_fault(*SPLIT, sorted(split))])
-    events = []
-    for day in sorted(links):
-        joined: defaultdict[str, list[str]] = defaultdict(list)
-        for before, after in sorted(_resolved(links[day]).items()):
-            joined[after].append(before)
-        events += sorted(joined.items())
-    return events
-
-
-def _poles(units: Mapping[str, str], persons: Mapping[str, int], law: UnitRules) -> dict[str, str]:
-    """The pole of each BVCV: the commune it is named after; of a canton, the most populous one."""
-    largest: dict[str, tuple[int, str]] = {}
-    for code in sorted(units, reverse=True):  # the smaller code wins a tie
-        rank = (persons.get(code, 0), code)
-        if units[code] not in largest or rank[0] >= largest[units[code]][0]:
-            largest[units[code]] = rank
-    return {
-        unit: unit if unit in units else code
-        for unit, (_, code) in largest.items()
-        if unit in units or law.merged_canton_pole == "most_populous"
-    }
-
-
-def _resolved(links: Mapping[str, str]) -> dict[str, str]:
-    """Chains followed to their end."""
-
-    def end(code: str) -> str:
-        seen = {code}
-        while links.get(code, code) not in seen:
-            code = links[code]
-            seen.add(code)
-        return code
-
-    return {code: end(code) for code in links}
-
-
-SPLIT = (
-    "APL-C06",
-    "communes that were split",
-    "how the inhabitants divide cannot be derived from the movements",
-)
-HOMELESS = (
-    "APL-C04",
-    "a commune nouvelle under a code of its own, from several BVCV",
-    "it goes to the BVCV of the commune whose code it takes, and takes none",
-)
-
-
-def _movement_fault(fault: str, title: str, why: str, values: list[str]) -> Fault:
-    mend = "give a geography and a population of the date wanted"
-    found = {"values": tuple(values[:SHOWN]), "count": len(values)}
-    return Fault(fault, title, why, mend, "mouvements", "code_apres", **found)
 
 
 # --- aggregation and attribution ---------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,12 @@ from difflib import get_close_matches
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from apl_core import Band, Fault, RuleError, Steps, refuse_if
+from apl_core.schema import schema
 
 PROFESSIONS = (
     "masseur_kinesitherapeute",
@@ -275,7 +278,10 @@ def load_page(text: str, name: str) -> tuple[Rules, ...]:
         ),
         RuleError,
     )
-    versions = [_version(page, entry, name) for entry in page["version"]]
+    try:
+        versions = [_version(page, entry) for entry in page["version"]]
+    except ValueError as error:
+        raise RuleError([_fault(str(error), "such a text cannot be", "correct", name)]) from None
     dates = [version.since for version in versions]
     if any(b <= a for a, b in itertools.pairwise(dates)):
         why = f"versions stand oldest first, each from its own date: {[str(d) for d in dates]}"
@@ -283,7 +289,7 @@ def load_page(text: str, name: str) -> tuple[Rules, ...]:
     return tuple(versions)
 
 
-def _version(page: Mapping[str, Any], entry: Mapping[str, Any], name: str) -> Rules:
+def _version(page: Mapping[str, Any], entry: Mapping[str, Any]) -> Rules:
     blocks = {key: value for key, value in entry.items() if isinstance(value, dict)}
     citations = {
         key: Citation(value["cite"], value["quote"], value.get("readings", {}))
@@ -294,17 +300,14 @@ def _version(page: Mapping[str, Any], entry: Mapping[str, Any], name: str) -> Ru
     supply = blocks["supply"]
     zoning = blocks["zoning"]
     classes = tuple((c["zone"], Fraction(c["share"])) for c in zoning["classes"])
-    try:
-        if sum(share for _, share in classes) > 1:
-            raise ValueError("the shares add up to more than 1")
-        decay = Steps(
-            tuple(
-                Band(float(b["until"]), b["includes_until"], Fraction(b["weight"]))
-                for b in blocks["decay"]["bands"]
-            )
+    if sum(share for _, share in classes) > 1:
+        raise ValueError("the shares add up to more than 1")
+    decay = Steps(
+        tuple(
+            Band(float(b["until"]), b["includes_until"], Fraction(b["weight"]))
+            for b in blocks["decay"]["bands"]
         )
-    except ValueError as error:
-        raise RuleError([_fault(str(error), "not a ranking of bands", "correct", name)]) from None
+    )
     return Rules(
         profession=page["profession"],
         libelle=page["libelle"],
@@ -369,37 +372,38 @@ def read_parameters(path: str | Path) -> Parameters:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         title = "a parameter file that cannot be read"
         raise RuleError([_fault(title, str(error), "give a TOML file", str(path))]) from None
-    faults = [_unknown_key(key, KEYS, str(path)) for key in page if key not in KEYS]
+    where = str(path)
+    faults = [_unknown_key(key, KEYS, where) for key in page if key not in KEYS]
+    flat = [key for key in page if key in KEYS and not isinstance(page[key], dict)]
+    faults += [
+        _fault(f"{key} = {page.pop(key)!r}", "not a table", f"[{key}]", where) for key in flat
+    ]
     values: dict[str, Any] = {}
     for key, value in page.get("supply", {}).items():
         name = KEYS["supply"].get(key)
         if name is None:
-            faults.append(_unknown_key(f"supply.{key}", KEYS["supply"], str(path)))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            faults.append(
-                _fault(
-                    f"supply.{key} = {value!r}", "not a positive number", "correct it", str(path)
-                )
-            )
+            faults.append(_unknown_key(f"supply.{key}", KEYS["supply"], where))
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
+            title = f"supply.{key} = {value!r}"
+            faults.append(_fault(title, "not a positive number", "correct it", where))
         else:
             values[name] = float(value)
     without = page.get("territories_without_apl", {})
+    codes = schema("communes").field("code_region").pattern or ""
     for region, persons in without.items():
+        title = f"territories_without_apl.{region} = {persons!r}"
+        if not re.fullmatch(codes, region):
+            mend = 'two digits between quotes, as "06" for Mayotte'
+            faults.append(_fault(title, "not the code of a region", mend, where))
         if isinstance(persons, bool) or not isinstance(persons, int) or persons < 0:
-            faults.append(
-                _fault(
-                    f"territories_without_apl.{region} = {persons!r}",
-                    "not a number of persons",
-                    "correct it",
-                    str(path),
-                )
-            )
-    readings = page.get("readings", {})
-    for name, value in _flat(readings):
-        if value not in _choices().get(name, ()):
-            faults.append(_no_choice(name, value, _choices().get(name, ()), str(path)))
+            faults.append(_fault(title, "not a number of persons", "correct it", where))
+    readings = dict(_flat(page.get("readings", {})))
+    for name, chosen in readings.items():
+        allowed = _choices().get(name, ())
+        if chosen not in allowed:
+            faults.append(_no_choice(name, chosen, allowed, where))
     refuse_if(faults, RuleError)
-    return Parameters(**values, territories_without_apl=without, readings=dict(_flat(readings)))
+    return Parameters(**values, territories_without_apl=without, readings=readings)
 
 
 def _flat(readings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

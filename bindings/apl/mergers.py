@@ -1,0 +1,164 @@
+"""Communes that merge, change their code or are split, and their BVCV with them (annexe, II)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date
+
+import pyarrow as pa
+
+from apl.law import UnitRules
+from apl_core import Fault, TableError
+from apl_core.errors import SHOWN
+
+MERGERS = (31, 32, 33)  # simple merger, commune nouvelle, merger-association
+MOVES = (41, 50)  # change of code: of département, of capital
+SPLITS = (20, 21, 30)  # creation, re-establishment, suppression shared among neighbours
+
+SPLIT = (
+    "APL-C06",
+    "communes that were split",
+    "how the inhabitants divide cannot be derived from the movements",
+)
+HOMELESS = (
+    "APL-C04",
+    "a commune nouvelle under a code of its own, from several BVCV",
+    "it goes to the BVCV of the commune whose code it takes, and takes none",
+)
+
+
+def merge(
+    units: Mapping[str, str],
+    persons: Mapping[str, int],
+    movements: pa.Table,
+    between: tuple[date, date],
+    law: UnitRules,
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Communes and BVCV after the movements (annexe, II).
+
+    A commune nouvelle takes the BVCV of the commune whose code it keeps; where a commune comes to
+    hold the poles of several BVCV, at once or year after year, these become one.
+
+    Parameters
+    ----------
+    units : mapping of commune → BVCV
+        At the date of the geography.
+    persons : mapping of commune → inhabitants
+    movements : pyarrow.Table
+        INSEE's movements of communes; of these, what is from commune to commune.
+    between : (date, date)
+        Movements after the first date and up to the second.
+    law : UnitRules
+        What the pole of a canton-ou-ville is.
+
+    Returns
+    -------
+    (commune → BVCV, commune → commune, BVCV → BVCV)
+        What remains and where it belongs; which commune went into which, to the end of a chain;
+        which BVCV went into which.
+
+    Raises
+    ------
+    TableError
+        A commune that was split; one that takes a new code and comes from several BVCV.
+
+    Examples
+    --------
+    >>> from apl.law import rules
+    >>> moves = pa.table({"mod": [32], "date_effet": ["2024-01-01"], "type_avant": ["COM"],
+    ...     "code_avant": ["01002"], "type_apres": ["COM"], "code_apres": ["01001"]})
+    >>> merge({"01001": "01001", "01002": "01002"}, {"01001": 9, "01002": 5}, moves,
+    ...       (date(2023, 1, 1), date(2024, 1, 1)),
+    ...       rules("masseur_kinesitherapeute", on=date(2025, 6, 6)).territory)
+    ({'01001': '01001'}, {'01002': '01001'}, {'01002': '01001'})
+    """
+    now = dict(units)
+    gone: dict[str, str] = {}
+    areas: dict[str, str] = {}
+    poles: defaultdict[str, set[str]] = defaultdict(set)  # of which BVCV a commune holds the pole
+    for unit, code in _poles(units, persons, law).items():
+        if units[code] == unit:  # "auxquels elles appartiennent"
+            poles[code].add(unit)
+    for after, before in _events(units, movements, between):
+        there = [code for code in before if code in now]
+        homes = sorted({now[code] for code in there})
+        if after not in now and len(homes) > 1:
+            raise TableError([_movement_fault(*HOMELESS, [after])])
+        if there:
+            now.setdefault(after, homes[0])
+            gone.pop(after, None)
+        for code in there:
+            del now[code]
+            gone[code] = after
+        met = poles[after].union(*(poles.pop(code, set()) for code in there))
+        if len(met) > 1:
+            kept = now[after] if now[after] in met else min(met)
+            areas.update({unit: kept for unit in met if unit != kept})
+            met = {kept}
+        poles[after] = met
+    areas = _resolved(areas)
+    gone = {code: end for code, end in _resolved(gone).items() if code in units}
+    return {code: areas.get(unit, unit) for code, unit in now.items()}, gone, areas
+
+
+def _events(
+    units: Mapping[str, str], movements: pa.Table, between: tuple[date, date]
+) -> list[tuple[str, list[str]]]:
+    """What each commune took in, by date; chains inside one day are followed to their end."""
+    since, until = (day.isoformat() for day in between)
+    links: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    split = []
+    for row in movements.to_pylist():
+        before, after = row["code_avant"], row["code_apres"]
+        if row["type_avant"] != "COM" or row["type_apres"] != "COM" or before == after:
+            continue
+        if not since < row["date_effet"] <= until:
+            continue
+        if row["mod"] in SPLITS and before in units:
+            split.append(f"{before} → {after}")
+        elif row["mod"] in (*MERGERS, *MOVES):
+            links[row["date_effet"]][before] = after
+    if split:
+        raise TableError([_movement_fault(*SPLIT, sorted(split))])
+    events = []
+    for day in sorted(links):
+        joined: defaultdict[str, list[str]] = defaultdict(list)
+        for before, after in sorted(_resolved(links[day]).items()):
+            joined[after].append(before)
+        events += sorted(joined.items())
+    return events
+
+
+def _poles(units: Mapping[str, str], persons: Mapping[str, int], law: UnitRules) -> dict[str, str]:
+    """The pole of each BVCV: the commune it is named after; of a canton, the most populous one."""
+    largest: dict[str, tuple[int, str]] = {}
+    for code in sorted(units, reverse=True):  # the smaller code wins a tie
+        rank = (persons.get(code, 0), code)
+        if units[code] not in largest or rank[0] >= largest[units[code]][0]:
+            largest[units[code]] = rank
+    return {
+        unit: unit if unit in units else code
+        for unit, (_, code) in largest.items()
+        if unit in units or law.merged_canton_pole == "most_populous"
+    }
+
+
+def _resolved(links: Mapping[str, str]) -> dict[str, str]:
+    """Chains followed to their end."""
+
+    def end(code: str) -> str:
+        seen = {code}
+        while links.get(code, code) not in seen:
+            code = links[code]
+            seen.add(code)
+        return code
+
+    return {code: end(code) for code in links}
+
+
+def _movement_fault(fault: str, title: str, why: str, values: list[str]) -> Fault:
+    mend = "give a geography and a population of the date wanted"
+    shown = tuple(values[:SHOWN])
+    where = ("mouvements", "code_apres")
+    return Fault(fault, title, why, mend, *where, values=shown, count=len(values))
