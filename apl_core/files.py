@@ -6,8 +6,8 @@ values as text or as the file's own types; `apl_core.tables` converts and checks
 
 from __future__ import annotations
 
+import codecs
 import csv
-import gzip
 import io
 import re
 import zipfile
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
@@ -170,7 +170,7 @@ def read_csv(path: Path, find: Find, is_text: IsText) -> Raw:
         }
         table = _csv_table(path, types, skip, SEPARATORS[separator], encoding)
         whole = _gzipped(path) or _ends_a_line(path)
-    except (OSError, EOFError) as error:
+    except OSError as error:
         title = f"damaged file: {_first_line(error)}"
         raise _file_fault("APL-A03", title, path, "get it again") from None
     notes = [f"{skip} lines above the header set aside"] if skip else []
@@ -184,19 +184,14 @@ def _csv_table(
 ) -> pa.Table:
     import pyarrow.csv as pa_csv
 
-    uneven: list[Any] = []
-
-    def noted(row: Any) -> str:
-        uneven.append(row)
-        return "skip"
-
-    def read(types: dict[str, pa.DataType], threads: bool = True) -> pa.Table:
-        uneven.clear()
-        with pa.input_stream(str(path), compression="gzip" if _gzipped(path) else None) as stream:
+    def read(
+        types: dict[str, pa.DataType], *, serial: bool = False, uneven: Any = None
+    ) -> pa.Table:
+        with _opened(path) as stream:
             return pa_csv.read_csv(
                 stream,
-                pa_csv.ReadOptions(skip_rows=skip, use_threads=threads, encoding=encoding),
-                pa_csv.ParseOptions(delimiter=separator, invalid_row_handler=noted),
+                pa_csv.ReadOptions(skip_rows=skip, use_threads=not serial, encoding=encoding),
+                pa_csv.ParseOptions(delimiter=separator, invalid_row_handler=uneven),
                 pa_csv.ConvertOptions(
                     column_types=types,
                     include_columns=list(types),
@@ -205,16 +200,19 @@ def _csv_table(
                 ),
             )
 
-    texts = {
-        name: pa.string() if pa.types.is_floating(kind) else kind for name, kind in types.items()
-    }
     try:
-        try:
-            table = read(types)
-        except pa.ArrowInvalid:
-            table = read(texts)
-        if uneven:
-            read(texts, threads=False)  # rows are numbered on one thread alone
+        return read(types)
+    except (pa.ArrowInvalid, UnicodeError):
+        pass  # read again, slowly: rows are numbered on one thread alone
+    text = {name: pa.string() if pa.types.is_floating(t) else t for name, t in types.items()}
+    uneven: list[Any] = []
+
+    def noted(row: Any) -> str:
+        uneven.append(row)
+        return "skip"
+
+    try:
+        table = read(text, serial=True, uneven=noted)
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise TableError([_csv_fault(path, encoding, _first_line(error))]) from None
     if uneven:
@@ -227,18 +225,12 @@ def _first_lines(path: Path) -> tuple[str, list[str]]:
     with _opened(path) as stream:
         head = stream.read(SAMPLE)
     encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
-    decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), True)
     try:
         text = decoder.decode(head)  # a character cut by the end of the sample waits in vain
     except UnicodeDecodeError as error:
         raise TableError([_csv_fault(path, encoding, str(error))]) from None
     return encoding.removesuffix("-sig"), text.split("\n")[:HEADER_ROWS]
-
-
-def _decoder(encoding: str) -> Any:
-    import codecs
-
-    return codecs.getincrementaldecoder(encoding)()
 
 
 def _ends_a_line(path: Path) -> bool:
@@ -265,11 +257,12 @@ def _csv_fault(path: Path, encoding: str, message: str) -> Fault:
 
 def _first_undecodable(path: Path, encoding: str) -> tuple[int, str]:
     with _opened(path) as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError:
-                return number, line.decode("cp1252", errors="replace").strip()
+        lines = stream.read().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            line.decode(encoding)
+        except UnicodeDecodeError:
+            return number, line.decode("cp1252", errors="replace").strip()
     return 0, ""
 
 
@@ -300,8 +293,12 @@ def read_xlsx(path: Path, find: Find, sheet: str | None) -> Raw:
     the table, are set aside and noted.
     """
     sheets = _chosen(_sheets(path), sheet, path)
-    headers = {name: header_of(map(_texts, rows[:HEADER_ROWS]), find)
-               for name, rows in sheets.items()}  # fmt: skip
+    headers = {
+        name: header_of(
+            ([text.strip() for text in _texts(row)] for row in rows[:HEADER_ROWS]), find
+        )
+        for name, rows in sheets.items()
+    }
     good = [name for name, header in headers.items() if header.whole]
     if len(good) > 1:
         mend = f"--sheet with one of: {', '.join(good)}"
@@ -381,18 +378,17 @@ def _texts(row: Sequence[Any]) -> list[str]:
 
 
 def _text(cell: Any) -> str:
-    """A cell as text, without the spaces around it; a whole number without its point."""
+    """A cell as text; a whole number without its point."""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else repr(cell)
-    return str(cell).strip()
+    return str(cell)
 
 
 # --- shared ------------------------------------------------------------------------------------
 
 
-def _opened(path: Path) -> BinaryIO:
-    opened = gzip.open(path) if _gzipped(path) else path.open("rb")
-    return opened  # type: ignore[return-value]  # a GzipFile reads as one
+def _opened(path: Path) -> pa.NativeFile:
+    return pa.input_stream(str(path), compression="gzip" if _gzipped(path) else None)
 
 
 def _gzipped(path: Path) -> bool:

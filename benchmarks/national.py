@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "apl_communes": ["code_commune"],
     "bvcv": ["code_bvcv"],
@@ -45,7 +45,7 @@ def write_inputs(folder: Path) -> dict[str, int]:
     """The embedded country as plain Parquet files; how many rows each has."""
     import apl
     from apl.pipeline import embedded
-    from peers import ON
+    from benchmarks.peers import ON
 
     tables = embedded(apl.rules("masseur_kinesitherapeute", on=date(*ON)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ class Stages:
 
 def warm(source: Path, out: Path, rounds: int) -> tuple[Times, Times]:
     """Seconds of each engine and of each of our stages, by round."""
-    from peers import ENGINES, OURS, apl_job, job
+    from benchmarks.peers import ENGINES, OURS, apl_job, job
 
     stages = Stages()
 
@@ -101,19 +101,27 @@ def warm(source: Path, out: Path, rounds: int) -> tuple[Times, Times]:
 
 def alone(source: Path, out: Path, rounds: int) -> tuple[Times, Times]:
     """Seconds and peak megabytes of each engine in a process of its own, by round."""
-    from peers import ENGINES
+    from benchmarks.peers import ENGINES
 
-    paths = os.pathsep.join([str(HERE), *(str(Path(p).resolve()) for p in sys.path if p)])
+    paths = os.pathsep.join([str(Path(path).resolve()) for path in sys.path])
     seconds: Times = {engine: [] for engine in ENGINES}
     peaks: Times = {engine: [] for engine in ENGINES}
     for _ in range(rounds):
         for engine in ENGINES:
-            command = [sys.executable, "-m", "peers", engine, str(source), str(out / engine)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.peers",
+                engine,
+                str(source),
+                str(out / engine),
+            ]
             begin = time.perf_counter()
             done = subprocess.run(
                 command,
+                cwd=source,
                 env=os.environ | {"PYTHONPATH": paths},
-                capture_output=True,
+                stdout=subprocess.PIPE,
                 text=True,
                 check=True,
             )
@@ -159,7 +167,7 @@ def _relative(a: pa.Array, b: pa.Array) -> float:
 
 def compared(out: Path) -> dict[str, float]:
     """The largest relative difference of each peer; exit 1 where one has other results."""
-    from peers import ENGINES, OURS
+    from benchmarks.peers import ENGINES, OURS
 
     found = {}
     for engine in ENGINES:
@@ -173,7 +181,7 @@ def compared(out: Path) -> dict[str, float]:
 
 def against(seconds: Times) -> dict[str, dict[str, float]]:
     """Median and minimum in ms; how many times ours: of medians, and the median of the rounds."""
-    from peers import OURS
+    from benchmarks.peers import OURS
 
     ours = seconds[OURS]
     return {
@@ -237,7 +245,7 @@ def versions() -> dict[str, str]:
 
 def measure(folder: Path, rounds: int, cold: bool) -> dict[str, Any]:
     """Everything, printed as it is found."""
-    from peers import ENGINES
+    from benchmarks.peers import ENGINES
 
     source, out = folder / "inputs", folder / "results"
     rows = write_inputs(source)
@@ -251,9 +259,14 @@ def measure(folder: Path, rounds: int, cold: bool) -> dict[str, Any]:
     peak = {engine: f"{value:.0f}" for engine, value in megabytes.items()}
     show_engines(f"Warm, {rounds} rounds", found, "peak MB", peak)
     show_stages(stages)
-    report = {"versions": versions(), "rows": rows, "warm": found, "peak_mb": megabytes}
-    report["stages_ms"] = {name: 1e3 * median(v) for name, v in stages.items()}
-    report["largest_relative_difference"] = furthest
+    report: dict[str, Any] = {
+        "versions": versions(),
+        "rows": rows,
+        "warm": found,
+        "stages_ms": {name: 1e3 * median(values) for name, values in stages.items()},
+        "peak_mb": megabytes,
+        "largest_relative_difference": furthest,
+    }
     if cold:
         report["cold"] = against(process[0])
         show_engines(
@@ -288,4 +301,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.append(str(ROOT))  # run as a file, `benchmarks` is not on the path
     main()

@@ -13,5 +13,6 @@ from . import ON, THREADS
 
 def run(source: Path, out: Path, progress: Callable[[str], None] = lambda stage: None) -> apl.Run:
     """The job; ``progress`` is told each stage as it begins."""
+    progress("law")
     law = apl.rules("masseur_kinesitherapeute", on=date(*ON))
     return apl.run(source, law, out=out, threads=THREADS, overwrite=True, progress=progress)

@@ -1,6 +1,6 @@
 """The job in SQL, straight on the Parquet files.
 
-Codes are joined once, to whole numbers (joining text at both steps, rejected: 15 % slower;
+Codes are joined once, to whole numbers (joining text at both steps, rejected: 10 % slower;
 an ENUM of the codes: 3 times slower), and only pairs that lead to some supply are kept.
 """
 

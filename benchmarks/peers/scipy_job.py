@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from . import CUTS, LEAST_FEES, OLDEST_AGE, PER, ZONES
+from .arrays import F64, sums, type_2
 
-F64 = NDArray[np.float64]
 Ranks = NDArray[np.int32]
 
 
@@ -48,7 +48,7 @@ def positions(column: pa.ChunkedArray, codes: pa.Array) -> Ranks:
     """Where each value of a dictionary column stands in ``codes``; each dictionary entry once."""
     parts = []
     for chunk in column.chunks:
-        table = pc.index_in(chunk.dictionary, value_set=codes).to_numpy().astype(np.int32)
+        table = pc.index_in(chunk.dictionary, value_set=codes).to_numpy()
         parts.append(table[chunk.indices.to_numpy()])
     return np.concatenate(parts)
 
@@ -67,8 +67,8 @@ def supply(source: Path, codes: pa.Array) -> F64:
     who, size = names.indices.to_numpy(), len(names.dictionary)
     at = positions(table["code_commune"], codes)
     row_acts = table["actes"].to_numpy().astype(np.float64)
-    acts = np.bincount(who, weights=row_acts, minlength=size)
-    fees = np.bincount(who, weights=table["honoraires"].to_numpy(), minlength=size)
+    acts = sums(who, row_acts, size)
+    fees = sums(who, table["honoraires"].to_numpy(), size)
     new, old = np.zeros(size, bool), np.zeros(size, bool)
     new[who[table["installe_dans_l_annee"].to_numpy()]] = True
     old[who[table["age"].to_numpy() > OLDEST_AGE]] = True
@@ -79,14 +79,7 @@ def supply(source: Path, codes: pa.Array) -> F64:
     total = acts[who]
     share = 1 / np.bincount(who, minlength=size)[who]
     np.divide(row_acts, total, out=share, where=total > 0)
-    return np.bincount(at, weights=fte[who] * share, minlength=len(codes))
-
-
-def type_2(values: F64, over: int, under: int) -> float:
-    """The inverse of the distribution function, the mean of two values at a jump."""
-    whole, rest = divmod(values.size * over, under)
-    around = np.partition(values, (whole - 1, whole))
-    return float(around[whole] if rest else (around[whole - 1] + around[whole]) / 2)
+    return sums(at, fte[who] * share, len(codes))
 
 
 def standardised(source: Path, codes: pa.Array) -> F64:
@@ -99,10 +92,9 @@ def standardised(source: Path, codes: pa.Array) -> F64:
     of_age[ages] = fees["honoraires_par_habitant"].to_numpy()
     persons = table["population"].to_numpy()
     spent = persons * of_age[table["age"].to_numpy()]
-    by_commune = np.bincount(
-        positions(table["code_commune"], codes), weights=spent, minlength=len(codes)
-    )
-    return by_commune * (persons.sum() / by_commune.sum())
+    by_commune = sums(positions(table["code_commune"], codes), spent, len(codes))
+    rescaled: F64 = by_commune * (persons.sum() / by_commune.sum())
+    return rescaled
 
 
 def access(source: Path, codes: pa.Array, etp: F64, demand: F64) -> F64:
@@ -124,11 +116,11 @@ def zoning(
 ) -> pa.Table:
     """The BVCV, ranked and cut."""
     shape = (len(units), len(regions))
-    cells = np.bincount(unit * shape[1] + region, weights=persons, minlength=shape[0] * shape[1])
+    cells = sums(unit * shape[1] + region, persons, shape[0] * shape[1])
     of_region = cells.reshape(shape).argmax(axis=1)
-    population = np.bincount(unit, weights=persons).astype(np.int64)
-    standard = np.bincount(unit, weights=demand)
-    scored = np.bincount(unit, weights=demand * apl)
+    population = sums(unit, persons, shape[0]).astype(np.int64)
+    standard = sums(unit, demand, shape[0])
+    scored = sums(unit, demand * apl, shape[0])
     mean = np.divide(scored, standard, out=np.full(shape[0], -1.0), where=standard > 0)
     order = np.lexsort((np.arange(shape[0]), population, mean))
     after, place = np.empty_like(population), np.empty(shape[0], np.int64)
@@ -158,7 +150,7 @@ def shares(areas: pa.Table) -> pa.Table:
     people, shape = areas["population"].to_numpy(), (len(regions), len(ZONES))
     cell, size = region * shape[1] + zone, shape[0] * shape[1]
     count = np.bincount(cell, minlength=size).reshape(shape)
-    persons = np.bincount(cell, weights=people, minlength=size).reshape(shape)
+    persons = sums(cell, people, size).reshape(shape)
     count, persons = (np.vstack([table, table.sum(axis=0)]) for table in (count, persons))
     return pa.table(
         {

@@ -16,6 +16,8 @@ import click
 if TYPE_CHECKING:
     from apl.law import Parameters, Rules
 
+# The rule of the BVCV (annexe, II) has one text at hand; `apl bvcv` names it in its summary.
+BVCV_TEXT = ("masseur_kinesitherapeute", date(2024, 3, 20))
 DEFECT, FILES, RESOURCES, INTERRUPTED = 1, 5, 7, 130
 Existing = click.Path(path_type=Path)
 
@@ -146,7 +148,9 @@ def check(source: Path, self_pair: str, time: str | None, as_json: bool) -> None
 @cli.command()
 @click.argument("geography", type=Existing)
 @click.argument("population", type=Existing)
-@law_options
+@click.option("--profession", help="Whose law page; else the one text at hand that has the rule.")
+@click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law.")
+@click.option("--parameters", type=Existing, help="TOML: other readings.")
 @click.option("--year", required=True, help="Year of the municipal population.")
 @click.option("--out", type=Existing, required=True, help="communes.csv or communes.parquet")
 @click.option("--movements", type=Existing, help="INSEE's movements of communes.")
@@ -162,8 +166,8 @@ def check(source: Path, self_pair: str, time: str | None, as_json: bool) -> None
 def bvcv(
     geography: Path,
     population: Path,
-    profession: str,
-    on: date,
+    profession: str | None,
+    on: date | None,
     parameters: Path | None,
     year: str,
     out: Path,
@@ -180,7 +184,9 @@ def bvcv(
 
     if (movements is None) != (between is None):
         raise click.UsageError("--movements and --between go together")
-    law, _ = _law(profession, on, parameters)
+    if (profession is None) != (on is None):
+        raise click.UsageError("--profession and --on go together")
+    law, _ = _law(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], parameters)
     _say("reading")
     built = build(
         read_table(geography, "geographie"),

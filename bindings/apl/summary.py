@@ -177,6 +177,7 @@ def of_communes(built: Any, rules: Rules) -> dict[str, Any]:
             entry["bvcv"] += 1
             entry["population"] += area["population"]
     return {
+        "law": {"text": rules.text, "nor": rules.nor},
         "communes": communes.num_rows,
         "bvcv": len(areas),
         "regions": [regions[code] for code in sorted(regions)],
@@ -193,7 +194,13 @@ def communes_text(found: Mapping[str, Any]) -> str:
         code = region["code_region"]
         name = "France" if code == FRANCE else f"{code} {REGIONS.get(code, '')}"
         rows.append([name, f"{region['bvcv']:,}", f"{region['population']:,}"])
-    lines = [f"{found['communes']:,} communes in {found['bvcv']:,} BVCV", "", *_table(rows)]
+    law = found["law"]
+    lines = [
+        f"{found['communes']:,} communes in {found['bvcv']:,} BVCV",
+        f"Rule: {law['text'].split(' relatif')[0]} (NOR {law['nor']}), annexe, II",
+        "",
+        *_table(rows),
+    ]
     left = found["without_population"]
     if left:
         lines += ["", f"Left out, no population given: {len(left)} communes ({', '.join(left)})"]

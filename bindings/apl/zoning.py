@@ -10,16 +10,19 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from apl.law import Rules, ZoningRules
 from apl_core import Fault, TableError
-from apl_core.errors import SHOWN
+from apl_core.errors import at_rows
 from apl_core.territory import column_values
+
+F64 = NDArray[np.float64]
 
 FRANCE = "FR"
 
@@ -66,15 +69,16 @@ class Ranking:
     total: int
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """One entry of the ranking; ``row`` is its row of the table, -1 for a territory outside it."""
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """What is ranked, in ranking order: BVCV, and territories outside the table (row -1)."""
 
-    code: str
-    region: str
-    persons: int
-    apl: float | None
-    row: int
+    code: list[str]
+    region: list[str]
+    persons: NDArray[np.int64]
+    apl: F64  # NaN: none
+    row: NDArray[np.int64]
+    after: NDArray[np.int64]  # cumulated persons
 
 
 def classify(
@@ -120,50 +124,61 @@ def rank(
         An APL that is NaN or infinite; no population at all.
     """
     law = rules.zoning
-    units = _units(areas, territories_without_apl or {})
-    counted = [u for u in units if u.apl is not None or law.without_apl == "lowest"]
-    without = tuple(sorted(u.code for u in units if u.apl is None and u.persons))
-    ordered = sorted(counted, key=lambda unit: _place(unit, law))
-    after = list(accumulate(unit.persons for unit in ordered))
-    total = after[-1] if after else 0
-    if total <= 0:
+    units, without = _ordered(areas, territories_without_apl or {}, law)
+    if not units.code or units.after[-1] <= 0:
         raise TableError([_nobody()])
-    ends, cuts = _cut(ordered, after, total, law)
-    zone = np.repeat(law.zones, np.diff([0, *ends, len(ordered)]))
-    bvcv = _columns(areas, ordered, after, total, zone, cuts)
-    zone_of = {unit.code: str(z) for unit, z in zip(ordered, zone, strict=True)}
-    return Ranking(bvcv, _parts(ordered, zone_of, law.zones), cuts, without, total)
+    ends, cuts = _cut(units, law)
+    zone = np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)]))
+    bvcv = _columns(areas, units, zone, law.zones, cuts)
+    total = int(units.after[-1])
+    return Ranking(bvcv, _parts(units, zone, law.zones), cuts, without, total)
 
 
-def _units(areas: pa.Table, outside: Mapping[str, int]) -> list[_Unit]:
-    apl = column_values(areas.column("apl"), np.float64, fill=-1.0)
-    bad = np.flatnonzero(~np.isfinite(apl))
+def _ordered(
+    areas: pa.Table, outside: Mapping[str, int], law: ZoningRules
+) -> tuple[_Units, tuple[str, ...]]:
+    """The units in ranking order, and those with inhabitants and no APL, by code.
+
+    No APL first, then ascending APL, then the law page's rule for ties, then the code.
+    """
+    given = column_values(areas.column("apl"), np.float64, fill=-1.0)
+    bad = np.flatnonzero(~np.isfinite(given))
     if bad.size:
-        raise TableError([_not_finite(areas, [int(row) for row in bad])])
-    rows = zip(
-        areas.column("code_bvcv").to_pylist(),
-        areas.column("code_region").to_pylist(),
-        areas.column("population").to_pylist(),
-        areas.column("apl").to_pylist(),
-        strict=True,
+        raise TableError([_not_finite(areas, bad)])
+    out = sorted(outside)
+    code = areas.column("code_bvcv").to_pylist()
+    code += [f"territory without APL of region {region}" for region in out]
+    region = [*areas.column("code_region").to_pylist(), *out]
+    persons = np.concatenate(
+        [
+            column_values(areas.column("population"), np.int64),
+            np.array([outside[name] for name in out], dtype=np.int64),
+        ]
     )
-    inside = [_Unit(*row, at) for at, row in enumerate(rows)]
-    return inside + [
-        _Unit(f"territory without APL of region {region}", region, persons, None, -1)
-        for region, persons in sorted(outside.items())
-    ]
+    none = np.full(len(out), np.nan)
+    apl = np.concatenate([column_values(areas.column("apl"), np.float64, fill=np.nan), none])
+    without = np.isnan(apl)
+    first = persons if law.ties == "smaller_population_then_code" else np.zeros_like(persons)
+    order = np.lexsort((np.array(code), first, np.nan_to_num(apl), ~without))
+    if law.without_apl == "left_out":
+        order = order[~without[order]]
+    row = np.where(np.arange(len(code)) < areas.num_rows, np.arange(len(code)), -1)
+    units = _Units(
+        [code[k] for k in order],
+        [region[k] for k in order],
+        persons[order],
+        apl[order],
+        row[order],
+        np.cumsum(persons[order]),
+    )
+    missing = np.flatnonzero(without & (persons > 0))
+    return units, tuple(sorted(code[k] for k in missing))
 
 
-def _place(unit: _Unit, law: ZoningRules) -> tuple[bool, float, int, str]:
-    """The sorting key: no APL first, ascending APL, then the law page's rule for ties."""
-    persons = unit.persons if law.ties == "smaller_population_then_code" else 0
-    return unit.apl is not None, unit.apl or 0.0, persons, unit.code
-
-
-def _cut(
-    ordered: list[_Unit], after: list[int], total: int, law: ZoningRules
-) -> tuple[list[int], tuple[Cut, ...]]:
+def _cut(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
     """How many units lie below each cut, and the cuts."""
+    after = units.after.tolist()  # Python integers: compared with fractions, exactly
+    total = after[-1]
     ends: list[int] = []
     cuts: list[Cut] = []
     cumulated = Fraction(0)
@@ -174,28 +189,23 @@ def _cut(
         cumulated += share
         below = bisect_right(after, target)
         before = after[below - 1] if below else 0
-        astride = below < len(ordered) and before < target
-        overshoot = after[below] - target if astride else Fraction(0)
-        if astride and (
-            law.astride == "include" or (law.astride == "closest" and overshoot < target - before)
-        ):
-            end = below + 1
-        else:
-            end = below
-        end = max(end, ends[-1] if ends else 0)
+        astride = below < len(after) and before < target
+        closer = astride and after[below] - target < target - before
+        taken = astride and (law.astride == "include" or (law.astride == "closest" and closer))
+        end = max(below + taken, ends[-1] if ends else 0)
         ends.append(end)
-        last = ordered[end - 1] if end else None
-        level = last.apl if last else None
-        split = end < len(ordered) and level is not None and ordered[end].apl == level
+        level = units.apl[end - 1] if end else np.nan
+        split = end < len(after) and units.apl[end] == level  # NaN is never equal
+        tied = np.flatnonzero(units.apl == level) if split else ()
         cuts.append(
             Cut(
                 zone,
                 share,
                 target,
                 after[end - 1] if end else 0,
-                ordered[below].code if astride else None,
-                level,
-                tuple(u.code for u in ordered if u.apl == level) if split else (),
+                units.code[below] if astride else None,
+                None if np.isnan(level) else float(level),
+                tuple(units.code[k] for k in tied),
             )
         )
     return ends, tuple(cuts)
@@ -203,70 +213,64 @@ def _cut(
 
 def _columns(
     areas: pa.Table,
-    ordered: list[_Unit],
-    after: list[int],
-    total: int,
-    zone: np.ndarray[tuple[int], np.dtype[np.str_]],
+    units: _Units,
+    zone: NDArray[np.int64],
+    zones: tuple[str, ...],
     cuts: tuple[Cut, ...],
 ) -> pa.Table:
     """The input columns with the results; a BVCV that is not ranked has nulls."""
-    levels = _levels_at(cuts, ordered, after)
-    rows: list[tuple[int | None, float | None, str | None, int | None, float | None]] = [
-        (None,) * 5
-    ] * areas.num_rows
-    targets = [(floor(cut.target), ceil(cut.target)) for cut in cuts]
-    place = 0
-    for unit, count, its_zone in zip(ordered, after, zone, strict=True):
-        place += unit.apl is not None
-        if unit.row < 0:
-            continue
-        away, level = min(
-            (_distance(count - unit.persons, count, *bounds), at)
-            for at, bounds in enumerate(targets)
-        )
-        near = levels[level]
-        gap = None if unit.apl is None or near is None else unit.apl - near
-        ranked = place if unit.apl is not None else None
-        rows[unit.row] = (ranked, count / total, str(its_zone), away, gap)
-    names = ("rang", "part_cumulee", "zone", "ecart_coupure_habitants", "ecart_coupure_apl")
-    kinds = (pa.int64(), pa.float64(), pa.string(), pa.int64(), pa.float64())
-    for name, kind, values in zip(names, kinds, zip(*rows, strict=True), strict=True):
-        areas = areas.append_column(name, pa.array(values, kind))
+    # persons between a unit's slice of the ranking and each cut (rounded down and up); 0 inside
+    low = np.array([floor(cut.target) for cut in cuts])[:, None]
+    high = np.array([ceil(cut.target) for cut in cuts])[:, None]
+    away = np.maximum(np.maximum(low - units.after, units.after - units.persons - high), 0)
+    nearest = away.argmin(axis=0)
+    # the APL at a cut: of the unit in which it falls, or of the one after it
+    at = np.minimum(np.searchsorted(units.after, low[:, 0], side="right"), len(units.code) - 1)
+    gap = units.apl - units.apl[at][nearest]
+    scored = ~np.isnan(units.apl)
+    inside = np.flatnonzero(units.row >= 0)
+    place = np.full(areas.num_rows, -1)
+    place[units.row[inside]] = inside
+    ranked = place >= 0
+
+    def column(values: NDArray[Any], known: NDArray[np.bool_]) -> pa.Array:
+        """Values in ranking order as a column in the order of the table."""
+        return pa.array(values[place], mask=~(ranked & known[place]))
+
+    every = np.ones_like(scored)
+    results = {
+        "rang": column(np.cumsum(scored), scored),
+        "part_cumulee": column(units.after / units.after[-1], every),
+        "zone": pa.array(zones).take(column(zone, every)),
+        "ecart_coupure_habitants": column(away.min(axis=0), every),
+        "ecart_coupure_apl": column(gap, ~np.isnan(gap)),
+    }
+    for name, values in results.items():
+        areas = areas.append_column(name, values)
     return areas
 
 
-def _levels_at(cuts: tuple[Cut, ...], ordered: list[_Unit], after: list[int]) -> list[float | None]:
-    """The APL at each cut: of the unit in which the target falls, or of the one after it."""
-    at = [min(bisect_right(after, cut.target), len(ordered) - 1) for cut in cuts]
-    return [ordered[k].apl for k in at]
-
-
-def _distance(before: int, after: int, low: int, high: int) -> int:
-    """Persons between a unit's slice of the ranking and a cut (rounded down and up); 0 inside."""
-    return max(low - after, before - high, 0)
-
-
-def _parts(ordered: list[_Unit], zone_of: Mapping[str, str], zones: tuple[str, ...]) -> pa.Table:
+def _parts(units: _Units, zone: NDArray[np.int64], zones: tuple[str, ...]) -> pa.Table:
     """Population and count of BVCV by region of attribution and zone; ``FR`` is the whole."""
-    regions = [*sorted({unit.region for unit in ordered}), FRANCE]
-    count = {(region, zone): 0 for region in regions for zone in zones}
-    persons = dict(count)
-    for unit in ordered:
-        for region in (unit.region, FRANCE):
-            persons[region, zone_of[unit.code]] += unit.persons
-            count[region, zone_of[unit.code]] += unit.row >= 0
-    whole = {region: sum(persons[region, zone] for zone in zones) for region in regions}
-    cells = list(count)
+    regions = sorted(set(units.region))
+    rank_of = {region: k for k, region in enumerate(regions)}
+    cell = np.array([rank_of[region] for region in units.region]) * len(zones) + zone
+    size = len(regions) * len(zones)
+    shape = (len(regions), len(zones))
+    persons = np.zeros(size, dtype=np.int64)
+    np.add.at(persons, cell, units.persons)
+    bvcv = np.bincount(cell[units.row >= 0], minlength=size).reshape(shape)
+    persons = persons.reshape(shape)
+    persons = np.vstack([persons, persons.sum(axis=0)])
+    whole = persons.sum(axis=1, keepdims=True)
+    part = np.divide(persons, whole, out=np.zeros(persons.shape), where=whole > 0)
     return pa.table(
         {
-            "code_region": [region for region, _ in cells],
-            "zone": [zone for _, zone in cells],
-            "bvcv": pa.array([count[cell] for cell in cells], pa.int64()),
-            "population": pa.array([persons[cell] for cell in cells], pa.int64()),
-            "part": pa.array(
-                [persons[cell] / whole[cell[0]] if whole[cell[0]] else 0.0 for cell in cells],
-                pa.float64(),
-            ),
+            "code_region": np.repeat([*regions, FRANCE], len(zones)).tolist(),
+            "zone": list(zones) * (len(regions) + 1),
+            "bvcv": np.vstack([bvcv, bvcv.sum(axis=0)]).ravel(),
+            "population": persons.ravel(),
+            "part": part.ravel(),
         }
     )
 
@@ -282,7 +286,7 @@ def _nobody() -> Fault:
     )
 
 
-def _not_finite(areas: pa.Table, rows: list[int]) -> Fault:
+def _not_finite(areas: pa.Table, rows: NDArray[np.int64]) -> Fault:
     return Fault(
         "APL-G04",
         "an APL that is not a number",
@@ -290,7 +294,5 @@ def _not_finite(areas: pa.Table, rows: list[int]) -> Fault:
         "leave the cell empty where there is no APL",
         "bvcv",
         "apl",
-        tuple(row + 1 for row in rows[:SHOWN]),
-        tuple(areas.column("code_bvcv")[row].as_py() for row in rows[:SHOWN]),
-        len(rows),
+        **at_rows(rows, areas.column("code_bvcv")),
     )

@@ -1,0 +1,162 @@
+"""What is wrong with the values and the keys of converted columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from apl_core.convert import Column, Mask, mask
+from apl_core.errors import SHOWN, Fault, at_rows, shown
+from apl_core.schema import Schema
+from apl_core.territory import column_values
+
+LARGEST_KEY = 2**62
+MARKED = 1 << 26  # keys that a table of booleans may hold
+
+LOST_ZERO = "a code is text: read as a number, it loses its first 0 and names another place"
+AS_TEXT = "read the column as text where the file is made; codes are never padded in silence"
+
+
+def value_faults(column: Column) -> Iterator[Fault]:
+    """Nulls, patterns, enumerations, ranges and marks of one column, one fault a kind."""
+    if column.field.required and column.values.null_count:
+        missing = mask(pc.is_null(column.values))
+        why, mend = "a missing value is never 0", "give it, or remove the row"
+        yield column.fault("APL-D01", "missing value", why, mend, missing)
+    if column.field.pattern or column.field.enum:
+        yield from _text_faults(column)
+    elif column.field.type in ("integer", "number"):
+        yield from _number_faults(column)
+
+
+def _number_faults(column: Column) -> Iterator[Fault]:
+    """Numbers that are not finite, out of range, or marks for something else; not the nulls."""
+    field = column.field
+    low = -math.inf if field.minimum is None else field.minimum
+    high = math.inf if field.maximum is None else field.maximum
+    dtype = np.int64 if pa.types.is_integer(column.values.type) else np.float64
+    values = column_values(column.values, dtype, fill=dtype(field.minimum or 0))
+    if not values.size:
+        return
+    marks = [mark for mark, _ in field.sentinels]
+    least, most = float(values.min()), float(values.max())  # NaN comes through both
+    finite = math.isfinite(least) and math.isfinite(most)
+    if finite and low <= least and most <= high and not any(least <= m <= most for m in marks):
+        return
+    wide = "" if high == math.inf else f" and at most {high:g}"
+    negative = low == 0 and high == math.inf
+    title = "negative value" if negative else f"outside {low:g} to {high:g}"
+    out = np.isfinite(values) & ~np.isin(values, marks) & ((values < low) | (values > high))
+    kinds: list[tuple[Mask, str, str, str]] = [
+        (np.isnan(values), "APL-D01", "NaN", "a missing value is not a number, and never 0"),
+        (np.isinf(values), "APL-D02", "infinite value", "not a quantity"),
+        (out, "APL-D03", title, f"{field.name} is at least {low:g}{wide}"),
+    ]
+    for mark, meaning in field.sentinels:
+        kinds.append((values == mark, "APL-D03", f"{mark:g} ({meaning})", "not a quantity"))
+    mend = "remove these rows: a pair that is absent is out of reach" if marks else "correct it"
+    for bad, fault, title, why in kinds:
+        if bad.any():
+            yield column.fault(fault, title, why, mend, bad)
+
+
+def _text_faults(column: Column) -> Iterator[Fault]:
+    """Values that are not of the form or in the list; each distinct value is looked at once."""
+    if not column.values.num_chunks:
+        return
+    field = column.field
+    known = column.values.chunk(0).dictionary  # chunks share one dictionary: see `convert`
+    good = (
+        pc.match_substring_regex(known, field.pattern)
+        if field.pattern
+        else pc.is_in(known, pa.array(field.enum, pa.string()))
+    )
+    wrong = ~mask(good)
+    if not wrong.any():
+        return
+    if not field.pattern:
+        why = f"one of: {', '.join(field.enum)}"
+        kinds = [(wrong, "APL-D01", "unknown value", why, "correct it")]
+    else:
+        kinds = _malformed(known, wrong, field.name, field.pattern)
+    rows = np.concatenate(
+        [column_values(chunk.indices, np.int32, fill=len(known)) for chunk in column.values.chunks]
+    )
+    for values, fault, title, why, mend in kinds:
+        bad = np.append(values, False)[rows]  # a null is none of these
+        if bad.any():
+            yield column.fault(fault, title, why, mend, bad)
+
+
+def _malformed(
+    known: pa.Array, wrong: Mask, name: str, pattern: str
+) -> list[tuple[Mask, str, str, str, str]]:
+    """Values of another form than the pattern, by what may have happened to them."""
+    short = pc.replace_substring_regex(known, r"\.0+$", "")
+    lost, scientific = wrong.copy(), wrong.copy()
+    padded = [pc.binary_join_element_wise(zeros, short, "") for zeros in ("0", "00")]
+    fits = [mask(pc.match_substring_regex(code, pattern)) for code in padded]
+    lost &= (fits[0] | fits[1]) & mask(pc.match_substring_regex(short, r"^[0-9]+$"))
+    scientific &= mask(pc.match_substring_regex(known, r"^[0-9.]+[eE]\+?[0-9]+$"))
+    why = f"a value of {name} looks like {pattern}"
+    cell = "a code that a spreadsheet took for a number in scientific notation"
+    return [
+        (lost, "APL-B05", "codes that lost their leading zero", LOST_ZERO, AS_TEXT),
+        (scientific, "APL-B06", "codes in scientific notation", cell, "write the column as text"),
+        (wrong & ~lost & ~scientific, "APL-C01", "malformed code", why, "correct it"),
+    ]
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+def key_faults(
+    columns: Mapping[str, pa.ChunkedArray], shape: Schema, where: str
+) -> Iterator[Fault]:
+    """Rows that share a key. Keys become one whole number a row, in mixed base."""
+    present = [name for name in shape.key if name in columns]
+    key, base = _ranks(columns[present[0]])
+    for name in present[1:]:
+        ranks, size = _ranks(columns[name])
+        if base * size > LARGEST_KEY:
+            key = np.unique(key, return_inverse=True)[1]
+            base = key.size
+        key, base = key * size + ranks, base * size
+    if key.size < 2 or bool((key[1:] > key[:-1]).all()) or _all_distinct(key, base):
+        return
+    order = np.argsort(key, kind="stable")
+    same = np.flatnonzero(key[order][1:] == key[order][:-1])
+    if not same.size:
+        return
+    rows = np.unique(np.concatenate([order[same], order[same + 1]]))
+    keys = {int(r): " ".join(shown(columns[n][int(r)]) for n in present) for r in rows[:SHOWN]}
+    why = f"a row is named by {', '.join(present)}, once"
+    at = {**at_rows(rows[:SHOWN], keys), "count": int(rows.size)}
+    name = ", ".join(present)
+    yield Fault("APL-D05", "duplicate key", why, "keep one of these rows", where, name, **at)
+
+
+def _all_distinct(key: NDArray[np.int64], base: int) -> bool:
+    """Distinct, by marking a table of keys where that is small (20 times faster than sorting)."""
+    if base > MARKED:
+        return False
+    seen = np.zeros(base, dtype=np.bool_)
+    seen[key] = True
+    return int(np.count_nonzero(seen)) == key.size
+
+
+def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
+    """Each value as a whole number from 0, and how many there may be; null is one of them."""
+    if pa.types.is_dictionary(column.type):
+        parts = [column_values(chunk.indices, np.int32, fill=-1) for chunk in column.chunks]
+        ranks = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        size = len(column.chunk(0).dictionary) if parts else 0
+        return ranks.astype(np.int64) + 1, size + 1
+    values = column_values(column, np.int64, fill=-1)
+    least, most = int(values.min(initial=0)), int(values.max(initial=0))
+    return values - least, most - least + 1

@@ -1,0 +1,350 @@
+"""The law page: what its schema refuses, which version a date selects, what it quotes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, timedelta
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shared import DATA, needs
+
+import apl
+from apl.law import (
+    KEYS,
+    PROFESSIONS,
+    Parameters,
+    _choices,
+    _page_schema,
+    available,
+    law_page,
+    load_page,
+    read_parameters,
+    rules,
+)
+from apl_core import RuleError
+
+MK = "masseur_kinesitherapeute"
+ON = date(2025, 6, 6)
+PAGE = (resources.files("apl_schemas") / "law" / f"{MK}.toml").read_text(encoding="utf-8")
+SEEDS = DATA.parent / "seeds"
+
+
+def with_page(old: str, new: str, times: int = 1) -> str:
+    """The page with some words changed; they must be there."""
+    assert PAGE.count(old) >= 1, old
+    return PAGE.replace(old, new, times)
+
+
+def without_line(start: str) -> str:
+    """The page without its first line that starts so."""
+    line = next(line for line in PAGE.splitlines() if line.startswith(start))
+    return with_page(f"{line}\n", "")
+
+
+# The figures of the law, as the text prints them
+
+
+def test_the_figures_of_2024() -> None:
+    law = rules(MK, on=ON)
+    assert [(band.until, band.includes_until, band.weight) for band in law.decay.bands] == [
+        (10.0, False, Fraction(1)), (15.0, False, Fraction(2, 3)), (20.0, True, Fraction(1, 3)),
+    ]  # fmt: skip
+    assert dict(law.zoning.classes) == {
+        "tres_sous_dotee": Fraction(15, 100),
+        "sous_dotee": Fraction(15, 100),
+        "intermediaire": Fraction(40, 100),
+    }
+    assert law.zoning.zones[-1] == "non_prioritaire"
+    assert (law.territory.urban_unit_above, law.per) == (30_000, 100_000)
+    assert (law.supply.oldest_age, law.supply.least_fees) == (65, 10_000)
+    assert law.supply.newcomer_fte == Fraction(1)
+    assert law.weight == "population_standardisee"
+    assert law.supplied == ()
+
+
+# What the loader refuses
+
+BAND = '{ until = 15, includes_until = false, weight = "2/3" }'
+BREACHES = {
+    "a key that is unknown to a block": with_page("oldest_age = 65", "oldest_age = 65\noldest = 1"),
+    "a key that is unknown to a version": with_page('nor = "TSSH', 'nro = "x"\nnor = "TSSH'),
+    "a key that is unknown to the page": f"profesion = 'x'\n{PAGE}",
+    "a key that is unknown to a band": with_page(BAND, BAND.replace(" }", ", minutes = 3 }")),
+    "no cite": without_line("cite = "),
+    "no quote": without_line("quote = "),
+    "an empty quote": re.sub('quote = "[^"]*"', 'quote = ""', PAGE, count=1),
+    "no zoning": PAGE[: PAGE.index("[version.zoning]")],
+    "no readings": PAGE[: PAGE.index("[version.zoning.readings]")],
+    "weights that rise": with_page(BAND, BAND.replace("2/3", "1/4")),
+    "weights that stay": with_page(BAND, BAND.replace("2/3", "1")),
+    "a weight over 1": with_page('false, weight = "1"', 'false, weight = "3/2"'),
+    "a weight of 0": with_page('weight = "1/3"', 'weight = "0"'),
+    "bounds that stay": with_page("until = 15", "until = 10"),
+    "bounds that fall": with_page("until = 15", "until = 25"),
+    "a bound of 0": with_page("until = 10", "until = 0"),
+    "no band": re.sub(r"bands = \[.*?\n\]", "bands = []", PAGE, flags=re.DOTALL),
+    "shares over 1": with_page('share = "40/100"', 'share = "71/100"'),
+    "one share over 1": with_page('share = "15/100"', 'share = "3/2"'),
+    "a share that is no fraction": with_page('share = "40/100"', 'share = "0.4"'),
+    "a share over 0": with_page('share = "40/100"', 'share = "1/0"'),
+    "a share that is a number": with_page('share = "40/100"', "share = 0.4"),
+    "a zone that does not exist": with_page('zone = "sous_dotee"', 'zone = "sousdotee"'),
+    "a reading that does not exist": with_page('astride = "exclude"', 'astride = "excluded"'),
+    "a rule twice": with_page('"age", "installed", "floor"', '"age", "age", "floor"'),
+    "a date that is none": with_page("signed = 2024-03-20", 'signed = "2024-02-30"'),
+    "a date in words": with_page('in_force = "unknown"', 'in_force = "soon"'),
+    "not TOML": with_page("[version.decay]", "[version.decay"),
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_the_loader_refuses(breach: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        load_page(BREACHES[breach], "law/test.toml")
+    assert refused.value.exit_code == 4
+    assert (refused.value.fault, refused.value.table) == ("APL-F02", "law/test.toml")
+
+
+def test_all_breaches_come_together() -> None:
+    twice = with_page("oldest_age = 65", "oldest = 65").replace('start = "nominal"', 'start = "x"')
+    with pytest.raises(RuleError) as refused:
+        load_page(twice, "law/test.toml")
+    assert len(refused.value.faults) == 3  # one unknown, one missing, one that does not exist
+
+
+def two_versions(signed: str, in_force: str = '"unknown"') -> str:
+    """The page, and its version once more with other dates and shares."""
+    again = PAGE[PAGE.index("\n[[version]]") :].replace('"15/100"', '"20/100"')
+    again = again.replace("signed = 2024-03-20", f"signed = {signed}")
+    again = again.replace('in_force = "unknown"', f"in_force = {in_force}")
+    return f"{PAGE}\n{again}"
+
+
+@pytest.mark.parametrize("signed", ["2024-03-20", "2024-03-19", "2020-01-01"])
+def test_overlapping_versions_are_refused(signed: str) -> None:
+    with pytest.raises(RuleError, match="overlapping"):
+        load_page(two_versions(signed), "law/test.toml")
+
+
+def test_entry_into_force_selects_where_it_is_known_else_the_signature() -> None:
+    first, second = load_page(two_versions("2026-01-10"), "law/test.toml")
+    assert (first.since, second.since) == (date(2024, 3, 20), date(2026, 1, 10))
+    _, later = load_page(two_versions("2026-01-10", "2026-07-01"), "law/test.toml")
+    assert (later.signed, later.since) == (date(2026, 1, 10), date(2026, 7, 1))
+    assert later.zoning.classes[0][1] == Fraction(1, 5)
+
+
+# Which version
+
+
+def test_the_date_selects_the_version() -> None:
+    first = law_page(MK)[0]
+    assert rules(MK, on=first.since).since == first.since
+    with pytest.raises(RuleError) as refused:
+        rules(MK, on=first.since - timedelta(days=1))
+    assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F07")
+    assert str(first.since) in str(refused.value)
+
+
+def test_the_date_has_no_default() -> None:
+    with pytest.raises(TypeError):
+        rules(MK)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("profession", ["kine", "", "../law", *(set(PROFESSIONS) - {MK})])
+def test_a_profession_without_a_page_is_refused(profession: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        rules(profession, on=ON)
+    assert refused.value.exit_code == 4
+    assert MK in refused.value.mend
+    assert ("not encoded" in str(refused.value)) == (profession in PROFESSIONS)
+
+
+# Readings
+
+
+def blocks() -> dict[str, Any]:
+    found: dict[str, Any] = _page_schema()["$defs"]["version"]["properties"]
+    return {name: block for name, block in found.items() if "properties" in block}
+
+
+def test_every_open_choice_of_the_schema_has_a_reading_in_every_page() -> None:
+    """`aggregation.weight` is not open: the text of 2024 says by what the mean is weighted."""
+    several = {
+        (name, key)
+        for name, block in blocks().items()
+        for key, entry in block["properties"].items()
+        if len(entry.get("enum", ())) > 1 or key == "order"
+    } - {("aggregation", "weight")}
+    assert len(several) >= 12
+    for profession in available():
+        for version in law_page(profession):
+            told = {(name, key) for name, c in version.citations.items() for key in c.readings}
+            assert several <= told
+
+
+def test_every_reading_names_a_key_of_its_block_and_its_value() -> None:
+    for profession in available():
+        for version in law_page(profession):
+            for name, citation in version.citations.items():
+                for key, reading in citation.readings.items():
+                    entry = blocks()[name]["properties"][key]
+                    if "enum" in entry:
+                        assert reading.partition(":")[0] in entry["enum"], (name, key)
+
+
+def test_a_page_s_readings_begin_with_the_value_that_it_takes() -> None:
+    law = rules(MK, on=ON)
+    for name, key in (choice.split(".") for choice in _choices()):
+        value = getattr(getattr(law, name), key)
+        assert law.citations[name].readings[key].startswith(f"{value}:"), (name, key)
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in _choices().items() for v in vs])
+def test_another_reading_is_recorded_as_the_caller_s(name: str, value: str) -> None:
+    law = rules(MK, on=ON, readings={name: value})
+    block, key = name.split(".")
+    assert getattr(getattr(law, block), key) == value
+    assert law.supplied == (f"{name} = {value}",)
+    assert law.as_dict()["supplied_by_the_caller_not_law"] == [f"{name} = {value}"]
+    assert rules(MK, on=ON).supplied == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("zoning.astrid", "include", "zoning.astride"),
+        ("zonning.start", "nominal", "zoning.start"),
+        ("zoning.astride", "included", "include"),
+        ("zoning.rest", "sur_dotee", "known: "),
+        ("zoning.classes", "1/2", "known: "),
+        ("aggregation.weight", "population", "known: "),
+    ],
+)
+def test_a_reading_that_does_not_exist_is_refused(name: str, value: str, mend: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        rules(MK, on=ON, readings={name: value})
+    assert refused.value.exit_code == 4
+    assert mend in refused.value.mend
+
+
+# Parameters
+
+
+def parameters(folder: Path, text: str) -> Parameters:
+    path = folder / "parameters.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_parameters(path)
+
+
+def test_parameters_are_read(tmp_path: Path) -> None:
+    text = (
+        "[supply]\nmediane_actes = 3783\nneuvieme_decile_actes = 6906.5\nplancher_actes = 544\n"
+        '[territories_without_apl]\n"06" = 279471\n'
+        '[readings]\n"zoning.astride" = "include"\nsupply.floor = "acts"\n'
+    )
+    assert parameters(tmp_path, text) == Parameters(
+        3783.0, 6906.5, 544.0, {"06": 279471}, {"zoning.astride": "include", "supply.floor": "acts"}
+    )
+    assert parameters(tmp_path, "") == Parameters()
+
+
+def misspelt(name: str) -> str:
+    """A letter doubled, a letter lost, and two exchanged."""
+    return f"{name[0]}{name[2:-1]}{name[-1] * 2}"
+
+
+KNOWN = [
+    *KEYS,
+    *(f"supply.{key}" for key in KEYS["supply"]),
+    *(f"readings.{c}" for c in _choices()),
+]
+
+
+@pytest.mark.parametrize("key", KNOWN)
+def test_a_misspelt_key_is_named_with_the_nearest(tmp_path: Path, key: str) -> None:
+    table, _, name = key.partition(".")
+    wrong = misspelt(name or table)
+    text = f'[{table}]\n"{wrong}" = 1\n' if name else f"[{wrong}]\n"
+    with pytest.raises(RuleError) as refused:
+        parameters(tmp_path, text)
+    assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F01")
+    assert wrong in str(refused.value)
+    assert f"did you mean {name or table!r}?" in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[supply]\nmediane_actes = -1", "[supply]\nmediane_actes = 0",
+        '[supply]\nmediane_actes = "3783"', "[supply]\nmediane_actes = true",
+        "[supply]\nmediane_actes = nan", "[supply]\nmediane_actes = inf",
+        "[supply]\nmediane_actes = [1]", "supply = 3783", "territories_without_apl = 279471",
+        'readings = "include"', '[territories_without_apl]\n"6" = 279471',
+        "[territories_without_apl]\nMayotte = 279471", '[territories_without_apl]\n"06" = -1',
+        '[territories_without_apl]\n"06" = 279471.5', '[territories_without_apl]\n"06" = true',
+        '[readings]\n"zoning.astride" = "in"', '[readings]\n"zoning.astride" = true',
+        '[readings]\nzoning = "include"', "[supply", "mediane_actes = 3783",
+    ],
+)  # fmt: skip
+def test_parameters_that_mean_nothing_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        parameters(tmp_path, text)
+    assert refused.value.exit_code == 4
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_all_parameter_faults_come_together(tmp_path: Path) -> None:
+    text = '[supply]\nmediane = 1\nplancher_actes = 0\n[readings]\n"zoning.start" = "x"\n[other]\n'
+    with pytest.raises(RuleError) as refused:
+        parameters(tmp_path, text)
+    assert len(refused.value.faults) == 4
+
+
+def test_a_parameter_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(apl.AplError) as refused:
+        read_parameters(tmp_path / "none.toml")
+    assert refused.value.exit_code == 4
+
+
+# The quotes
+
+
+def plain(text: str) -> str:
+    """Without what typesetting changes: apostrophes, cut words, spaces, the dashes of lists."""
+    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("– ", "")
+    text = re.sub(r"(?<=\w)-\s+(?=\w)", "-", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def arrete() -> str:
+    """The text of the arrêté of 20 March 2024, found by its NOR."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(SEEDS.glob("*.txt")))
+    return plain(next(text for text in texts if "NOR : TSSH2408601A" in text))
+
+
+@needs(SEEDS)
+@pytest.mark.parametrize("block", law_page(MK)[0].citations)
+def test_each_quote_stands_in_the_text_in_its_order(block: str) -> None:
+    text, at = arrete(), 0
+    pieces = [plain(piece) for piece in law_page(MK)[0].citations[block].quote.split("[…]")]
+    assert all(pieces[:1])
+    for piece in filter(None, (piece.strip(" .") for piece in pieces)):
+        found = text.find(piece, at)
+        assert found >= 0, f"not in the text, or not after what is quoted before it: {piece}"
+        at = found + len(piece)
+
+
+@needs(SEEDS)
+def test_the_title_and_the_number_are_the_text_s() -> None:
+    version = law_page(MK)[0]
+    title = plain(version.text).replace("1° de", "1o de")
+    assert title in arrete()
+    assert f"NOR : {version.nor}" in arrete()
+    assert "Fait le 20 mars 2024" in arrete()
+    assert version.signed == date(2024, 3, 20)
