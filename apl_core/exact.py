@@ -109,14 +109,8 @@ def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:
     >>> exact_sums(np.array([0, 1, 0]), np.array([0.1, 5.0, 0.2]), 2).tolist()
     [0.30000000000000004, 5.0]
     """
-    top = float(np.abs(values).max(initial=0.0))
-    if top == 0.0:
-        return np.zeros(size)
-    room = 62 - max(values.size, 1).bit_length()  # each limb: n terms of at most 2**room
-    shift = room - math.frexp(top)[1]
-    if not abs(shift) < 900:
-        raise OverflowError(f"values up to {top:g} cannot be summed in whole numbers")
     sums = np.zeros((size, 2), dtype=np.int64)
+    shift, room = _scales(values)
     kernels.add_limbs(
         frozen(np.ascontiguousarray(index, dtype=np.int64)),
         frozen(np.ascontiguousarray(values, dtype=np.float64)),
@@ -125,3 +119,47 @@ def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:
         sums,
     )
     return Limbs(sums, shift, room).join(sums, 1)
+
+
+def exact_table(
+    row: NDArray[np.int32], key: I64, column_of: I64, values: F64, rows: int, columns: int
+) -> tuple[F64, NDArray[np.bool_]]:
+    """Σ of ``values`` by row and column, and which rows there are; exact as `exact_sums`.
+
+    Parameters
+    ----------
+    row : int32[m]
+        0 ≤ row < rows.
+    key : int64[m]
+        ``column_of[key]`` is the column, 0 ≤ column < columns.
+    column_of : int64[k]
+    values : float64[m]
+    rows, columns : int
+
+    Returns
+    -------
+    float64[rows, columns], bool[rows]
+    """
+    sums = np.zeros((rows * columns, 2), dtype=np.int64)
+    present = np.zeros(rows, dtype=np.bool_)
+    shift, room = _scales(values)
+    kernels.add_cells(
+        frozen(row),
+        frozen(key),
+        frozen(column_of),
+        columns,
+        frozen(values),
+        math.ldexp(1.0, shift),
+        math.ldexp(1.0, room),
+        sums,
+        present,
+    )
+    return Limbs(sums, shift, room).join(sums, 1).reshape(rows, columns), present
+
+
+def _scales(values: F64) -> tuple[int, int]:
+    """Exponents of the two limbs: n terms of at most 2**room each cannot overflow int64."""
+    top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    room = 62 - max(values.size, 1).bit_length()
+    # below 1e-180, what is lost is less than any quantity; ldexp stays within float64
+    return room - max(math.frexp(top)[1], -600), room

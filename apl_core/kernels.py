@@ -97,6 +97,29 @@ def add_limbs(index: I64, values: F64, scale: float, finer: float, out: I64) -> 
 
 
 @_compiled
+def add_cells(
+    row: I32,
+    key: I64,
+    column_of: I64,
+    width: int,
+    values: F64,
+    scale: float,
+    finer: float,
+    out: I64,
+    present: B1,
+) -> None:
+    """As `add_limbs`, into cell (row, column_of[key]) of a table of ``width`` columns; and which
+    rows are present."""
+    for p in range(row.size):
+        scaled = values[p] * scale
+        whole = np.rint(scaled)
+        present[row[p]] = True
+        k = row[p] * width + column_of[key[p]]
+        out[k, 0] += np.int64(whole)
+        out[k, 1] += np.int64(np.rint((scaled - whole) * finer))
+
+
+@_compiled
 def count_keys(key: I32, start: I64) -> None:
     """start[k+1] = how many keys are k, then cumulated: where the rows of each key begin."""
     for p in range(key.size):

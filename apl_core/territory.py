@@ -75,16 +75,20 @@ class Territory:
         """
         if not isinstance(codes, (pa.Array, pa.ChunkedArray)):
             codes = pa.array(list(codes), pa.string())
-        if isinstance(codes, pa.ChunkedArray):
-            if pa.types.is_dictionary(codes.type):
-                codes = codes.unify_dictionaries()
-            parts = [self.positions(chunk) for chunk in codes.chunks]
-            return np.concatenate(parts) if parts else np.empty(0, np.int32)
-        if pa.types.is_dictionary(codes.type):
-            table = self._look_up(codes.dictionary)
-            found: I32 = table[column_values(codes.indices, np.int32, fill=table.size - 1)]
-            return found
-        return self._look_up(codes)[:-1]
+        chunks = codes.chunks if isinstance(codes, pa.ChunkedArray) else [codes]
+        found = np.empty(len(codes), dtype=np.int32)
+        words, table, first = None, np.empty(0, np.int32), 0
+        for chunk in chunks:
+            part = found[first : first + len(chunk)]
+            first += len(chunk)
+            if not pa.types.is_dictionary(chunk.type):
+                part[:] = self._look_up(chunk)[:-1]
+                continue
+            if words is None or not chunk.dictionary.equals(words):  # most often they share it
+                words, table = chunk.dictionary, self._look_up(chunk.dictionary)
+            at = column_values(chunk.indices, np.int32, fill=len(words))
+            np.take(table, at, out=part, mode="clip")  # clip: no buffered copy of the result
+        return found
 
     def _look_up(self, codes: pa.Array) -> I32:
         """Positions of plain codes, with one more entry for null: -1."""
@@ -109,8 +113,8 @@ def column_values(array: Any, dtype: Any, *, fill: Any = None) -> NDArray[Any]:
     wanted = pa.from_numpy_dtype(dtype)
     if array.type != wanted:
         array = array.cast(wanted)
-    if pa.types.is_boolean(array.type):
-        return np.asarray(array.to_numpy(zero_copy_only=False), dtype=dtype)
+    if pa.types.is_boolean(array.type):  # by way of bytes: Arrow's own way imports pandas
+        return column_values(array.cast(pa.uint8()), np.uint8).astype(dtype)
     width = np.dtype(dtype).itemsize
     data = array.buffers()[1]
     if data is None or not len(array):

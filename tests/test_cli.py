@@ -129,15 +129,22 @@ def test_bvcv_then_zone_on_files(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_travel_times_are_named_an_estimate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["temps_de_parcours.parquet", "temps_de_parcours.csv"])
+def test_travel_times_are_named_an_estimate(tmp_path: Path, name: str) -> None:
+    """In the file, whatever its format, and in what a later run reads of it."""
+    from apl.travel import estimate_of
+    from apl_core.tables import read_table
+
     (tmp_path / "c.csv").write_text(
         "code_commune,longitude,latitude\n01001,5.0,46.0\n01002,5.05,46.0\n"
     )
-    out = tmp_path / "temps_de_parcours.parquet"
+    out = tmp_path / name
     done = apl("travel-times", str(tmp_path / "c.csv"), "--within", "20", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "ESTIMATE" in done.stdout
-    assert out.is_file()
+    found = estimate_of(read_table(out, "temps_de_parcours"))
+    assert found is not None
+    assert found["estimate"] is True
 
 
 def test_the_summary_of_a_run_is_for_people_and_for_machines(tmp_path: Path) -> None:

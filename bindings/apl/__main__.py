@@ -274,7 +274,8 @@ def travel_times(
     table = read_table(coordinates, "coordonnees")
     _say("searching neighbours")
     times = travel.travel_times(table, within=within)
-    write_file(times, out, overwrite=overwrite)
+    in_csv = out.suffix.lower() == ".csv"  # has no metadata: a column says it
+    write_file(travel.marked(times) if in_csv else times, out, overwrite=overwrite)
     found = {"places": table.num_rows, "pairs": times.num_rows, "out": str(out),
              "estimate": travel.estimate_of(times)}  # fmt: skip
     _tell(found, as_json, _estimate_text)
@@ -283,8 +284,6 @@ def travel_times(
 def _estimate_text(found: dict[str, Any]) -> str:
     lines = [f"{found['pairs']:,} pairs between {found['places']:,} places: AN ESTIMATE."]
     lines += [f"  {key}: {value}" for key, value in found["estimate"].items()]
-    if found["out"].endswith(".csv"):
-        lines.append("A CSV cannot carry this remark; a Parquet file does.")
     return "\n".join([*lines, f"Written: {found['out']}"])
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from apl.law import Parameters, Rules, SupplyRules
 from apl_core import Fault, RuleError, TableError, Territory, exact_sums, refuse_if
 from apl_core.errors import SHOWN, at_rows
+from apl_core.exact import exact_table
 from apl_core.territory import column_values
 
 F64 = NDArray[np.float64]
@@ -296,7 +297,9 @@ def given_demand(population_standardisee: pa.Table, land: Territory, populations
     """
     at = positions(population_standardisee, land, "population_standardisee")
     values = column_values(population_standardisee.column("population_standardisee"), np.float64)
-    _all_there(at, land, populations, "population_standardisee")
+    present = np.zeros(len(land), dtype=np.bool_)
+    present[at] = True
+    _all_there(present, land, populations, "population_standardisee")
     return exact_sums(at, values, len(land))
 
 
@@ -335,18 +338,18 @@ def demand(
         Bands that cannot be matched, an unknown or a missing commune, no consumption at all.
     """
     at = positions(population_par_age, land, "population_par_age")
-    if populations is not None:
-        _all_there(at, land, populations, "population_par_age")
     ages = column_values(consommation_par_age.column("age"), np.int64)
     fees = column_values(consommation_par_age.column("honoraires_par_habitant"), np.float64)
     order = np.argsort(ages, kind="stable")
     bands, fees = ages[order], fees[order]
-    band = _bands(column_values(population_par_age.column("age"), np.int64), bands)
+    age = column_values(population_par_age.column("age"), np.int64)
     persons = column_values(population_par_age.column("population"), np.float64)
     if rules.demand.sex != "both":
         persons = persons * _of_sex(population_par_age, rules.demand.sex)
     n, m = len(land), bands.size
-    by_band = exact_sums(at.astype(np.int64) * m + band, persons, n * m).reshape(n, m)
+    by_band, present = exact_table(at, age, _band_of(age, bands), persons, n, m)
+    if populations is not None:
+        _all_there(present, land, populations, "population_par_age")
     weighted = np.zeros(n)
     for k in range(m):  # a fixed order of additions, whatever the order of the rows
         weighted += fees[k] * by_band[:, k]
@@ -368,8 +371,8 @@ def demand(
     return weighted * (inhabitants / total)
 
 
-def _bands(ages: I64, bands: I64) -> I64:
-    """The band of each age: the last whose lower bound it reaches."""
+def _band_of(ages: I64, bands: I64) -> I64:
+    """The band of every age from 0 up: the last whose lower bound it reaches."""
     present = np.flatnonzero(np.bincount(ages))
     coarser = np.setdiff1d(bands, present)
     below = present[present < bands[0]] if bands.size else present
@@ -401,8 +404,8 @@ def _bands(ages: I64, bands: I64) -> I64:
             )
         )
     refuse_if(faults)
-    table = np.searchsorted(bands, np.arange(int(present[-1]) + 1), side="right") - 1
-    return table[ages]
+    table: I64 = np.searchsorted(bands, np.arange(int(ages.max()) + 1), side="right") - 1
+    return table
 
 
 def _of_sex(table: pa.Table, sex: str) -> F64:
@@ -426,10 +429,8 @@ def _of_sex(table: pa.Table, sex: str) -> F64:
     return column_values(same, np.bool_).astype(np.float64)
 
 
-def _all_there(at: NDArray[np.int32], land: Territory, populations: I64, table: str) -> None:
-    absent = populations > 0
-    absent[at] = False
-    missing = np.flatnonzero(absent)
+def _all_there(present: Mask, land: Territory, populations: I64, table: str) -> None:
+    missing = np.flatnonzero((populations > 0) & ~present)
     if missing.size:
         persons = int(populations[missing].sum())
         raise TableError(

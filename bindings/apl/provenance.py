@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from apl.outputs import sha256
 from apl_core.tables import notes_of
 
 
+@cache
 def versions() -> dict[str, str]:
     """The software that a result depends on."""
     names = ("apl", "numba", "numpy", "pyarrow", "scipy")

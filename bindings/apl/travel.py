@@ -25,6 +25,7 @@ I32 = NDArray[np.int32]
 
 EARTH_KM = 6371.0088  # mean radius (IUGG)
 METADATA_KEY = b"apl.estimate"
+COLUMN = "estimation"
 TENTHS = 10  # per minute: the model is off by minutes, more digits would be noise
 
 
@@ -187,7 +188,16 @@ def estimate_of(times: pa.Table) -> dict[str, Any] | None:
     True
     """
     statement = (times.schema.metadata or {}).get(METADATA_KEY)
-    return None if statement is None else dict(json.loads(statement))
+    if statement is not None:
+        return dict(json.loads(statement))
+    if COLUMN in times.column_names and pc.any(times.column(COLUMN)).as_py():
+        return {"estimate": True, "model": f"not stated; the table's column {COLUMN} says so"}
+    return None
+
+
+def marked(times: pa.Table) -> pa.Table:
+    """Estimated times with a column that says so, for files without metadata (CSV)."""
+    return times.append_column(COLUMN, pa.repeat(pa.scalar(True), times.num_rows))
 
 
 def _statement(within: float, model: TravelModel) -> dict[str, Any]:

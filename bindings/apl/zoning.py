@@ -192,7 +192,7 @@ def _cut(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
         astride = below < len(after) and before < target
         closer = astride and after[below] - target < target - before
         taken = astride and (law.astride == "include" or (law.astride == "closest" and closer))
-        end = max(below + taken, ends[-1] if ends else 0)
+        end = below + taken
         ends.append(end)
         level = units.apl[end - 1] if end else np.nan
         split = end < len(after) and units.apl[end] == level  # NaN is never equal
