@@ -44,7 +44,7 @@ Times = dict[str, list[float]]
 def write_inputs(folder: Path) -> dict[str, int]:
     """The embedded country as plain Parquet files; how many rows each has."""
     import apl
-    from apl.pipeline import embedded
+    from apl.inputs import embedded
     from benchmarks.peers import ON
 
     tables = embedded(apl.rules("masseur_kinesitherapeute", on=date(*ON)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from apl import activity, bvcv, indicator, outputs, zoning
+from apl.inputs import SYNTHETIC, Inputs, attempts, input_files, read_inputs, readers, side_by_side
 from apl.law import Parameters, Rules
 from apl.noticed import Notice, notices, without_apl, zone_notices
 from apl.provenance import described, versions
 from apl.travel import estimate_of
-from apl_core import Catchment, Fault, FileError, TableError, Territory, refuse_if
-from apl_core.files import SUFFIXES
-from apl_core.tables import checked, read_table
+from apl_core import Catchment, Territory, refuse_if
 from apl_core.territory import column_values
 
-REQUIRED = (
-    ("communes",),
-    ("temps_de_parcours",),
-    ("population_par_age", "population_standardisee"),
-    ("professionnels", "offre"),
-)
-COMPANIONS = {"population_par_age": "consommation_par_age"}
 Progress = Callable[[str], None]
 
 
@@ -144,25 +137,28 @@ def run(
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
     progress("reading")
-    tables, files, note = _tables(source, rules, time)
-    progress("indexing")
+    given = read_inputs(source, rules, time)
+    tables = given.tables
+    progress("indexing, supply and demand")
     land = Territory.from_table(tables["communes"])
     communes = by_position(tables["communes"], land)
     persons = column_values(communes.column("population"), np.int64)
-    reach = max(rules.decay.limit, 0.0)
-    pairs = Catchment.build(tables["temps_de_parcours"], land, within=reach, self_pair=self_pair)
-    progress("supply and demand")
-    etp, how = _supply(tables, land, rules, parameters)
-    demand = _demand(tables, land, rules, persons)
+    times = tables["temps_de_parcours"]
+    pairs, (etp, how), demand = side_by_side(
+        lambda: Catchment.build(times, land, within=rules.decay.limit, self_pair=self_pair),
+        lambda: _supply(tables, land, rules, parameters),
+        lambda: _demand(tables, land, rules, persons),
+    )
     progress("two steps")
     found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
     result = indicator.table(pairs, found, communes)
     progress("zones")
     areas = bvcv.aggregate(result, communes, rules)
     ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
-    noticed = (*note, *notices(tables, pairs, found, persons, ranking, rules))
+    said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
+    noticed = (*said, *notices(tables, pairs, found, persons, ranking, rules))
     asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
-    manifest = _manifest(rules, asked, tables, files, pairs, found, how, noticed)
+    manifest = _manifest(rules, asked, given, pairs, found, how, noticed)
     done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, noticed, manifest)
     if out is not None:
         progress("writing")
@@ -184,30 +180,23 @@ def check(
     TableError, FileError
     """
     files = input_files(Path(source))
-    choose = {"temps_de_parcours": {"minutes": time}} if time else {}
     progress("reading")
-    tables, faults = _readable(files, choose)
+    choose = {"temps_de_parcours": {"minutes": time}} if time else {}
+    read, faults = attempts(*readers(files, choose))
+    tables = {name: table for name, table in zip(files, read, strict=True) if table is not None}
     if "communes" in tables:
         progress("indexing")
         land = Territory.from_table(tables["communes"])
-        if "temps_de_parcours" in tables:
-            faults += _faults_of(
-                Catchment.build, tables["temps_de_parcours"], land, self_pair=self_pair
-            )
-        for name in {"professionnels", "offre", "population_par_age", "population_standardisee"}:
-            if name in tables:
-                faults += _faults_of(activity.positions, tables[name], land, name)
+        doors: dict[str, Callable[..., Any]] = {
+            "temps_de_parcours": partial(Catchment.build, land=land, self_pair=self_pair)
+        }
+        for name in ("professionnels", "offre", "population_par_age", "population_standardisee"):
+            doors[name] = partial(activity.positions, land=land, name=name)
+        faults += attempts(
+            *(partial(door, tables[name]) for name, door in doors.items() if name in tables)
+        )[1]
     refuse_if(faults)
     return {name: table.num_rows for name, table in tables.items()}
-
-
-def _faults_of(gate: Callable[..., Any], *given: Any, **named: Any) -> list[Fault]:
-    """The faults that a gate finds, if any."""
-    try:
-        gate(*given, **named)
-    except TableError as error:
-        return list(error.faults)
-    return []
 
 
 def zone(
@@ -261,115 +250,6 @@ def zone(
     return done
 
 
-def _tables(
-    source: str | Path | Mapping[str, Any] | None, rules: Rules, time: str | None
-) -> tuple[dict[str, pa.Table], dict[str, Path], list[Notice]]:
-    """The checked input tables, the files they come from, and what is to be said of them."""
-    if source is None:
-        return embedded(rules), {}, [Notice("APL-S01", SYNTHETIC)]
-    choose = {"temps_de_parcours": {"minutes": time}} if time else {}
-    if isinstance(source, Mapping):
-        _complete(source, "the tables given")
-        given = {
-            name: checked(data, name, choose=choose.get(name)) for name, data in source.items()
-        }
-        return given, {}, []
-    files = input_files(Path(source))
-    return read_all(files, choose), files, []
-
-
-SYNTHETIC = "the embedded country is synthetic: no figure of it describes a real place"
-
-
-def embedded(rules: Rules) -> dict[str, pa.Table]:
-    """The input tables of the embedded country, its BVCV built by the rule."""
-    from apl.country import country
-
-    tables = country()
-    built = bvcv.build(tables.pop("geographie"), tables.pop("population_municipale"), rules)
-    tables.pop("coordonnees", None)
-    return {"communes": built.communes, **tables}
-
-
-def read_all(
-    files: Mapping[str, Path], choose: Mapping[str, Mapping[str, str]]
-) -> dict[str, pa.Table]:
-    """Every table read and checked; the faults of all of them together."""
-    tables, faults = _readable(files, choose)
-    refuse_if(faults)
-    return tables
-
-
-def _readable(
-    files: Mapping[str, Path], choose: Mapping[str, Mapping[str, str]]
-) -> tuple[dict[str, pa.Table], list[Fault]]:
-    """The tables that pass their gate, and the faults of those that do not."""
-    tables: dict[str, pa.Table] = {}
-    faults: list[Fault] = []
-    for name, path in files.items():
-        try:
-            tables[name] = read_table(path, name, choose=choose.get(name))
-        except TableError as error:
-            faults += error.faults
-    return tables, faults
-
-
-def input_files(folder: Path) -> dict[str, Path]:
-    """The input files of a folder, by the stem of their names.
-
-    Raises
-    ------
-    FileError
-        No such folder, a table missing, or one given twice; all together.
-    """
-    if not folder.is_dir():
-        why = f"{folder.absolute()} is not a folder"
-        mend = "name a folder of tables: communes.csv, temps_de_parcours.parquet, …"
-        raise FileError([Fault("APL-A01", "no input folder", why, mend, str(folder))])
-    known = {name for group in REQUIRED for name in group} | set(COMPANIONS.values())
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        name = path.name.removesuffix(".gz")
-        stem, dot, suffix = name.partition(".")
-        if stem in known and f"{dot}{suffix}".lower() in SUFFIXES:
-            found.setdefault(stem, []).append(path)
-    doubled = {name: paths for name, paths in found.items() if len(paths) > 1}
-    refuse_if(
-        (
-            Fault(
-                "APL-A07",
-                f"two files for {name}",
-                ", ".join(path.name for path in paths),
-                "keep one",
-                str(folder),
-            )
-            for name, paths in doubled.items()
-        ),
-        FileError,
-    )
-    _complete(found, str(folder))
-    return {name: paths[0] for name, paths in found.items()}
-
-
-def _complete(found: Mapping[str, Any], where: str) -> None:
-    """Refuse a set of tables that lacks one, or gives one thing twice."""
-    faults = []
-    for group in REQUIRED:
-        given = [name for name in group if name in found]
-        wanted = " or ".join(group)
-        if not given:
-            mend = f"add {' or '.join(f'{name}.csv' for name in group)} (or .parquet, .xlsx)"
-            faults.append(Fault("APL-A01", f"no table {wanted}", where, mend, wanted))
-        elif len(given) > 1:
-            why = f"both {' and '.join(given)} are there: one replaces the other"
-            faults.append(Fault("APL-A01", "one thing given twice", why, "keep one", where))
-        companion = COMPANIONS.get(given[0]) if given else None
-        if companion and companion not in found:
-            why = f"{given[0]} is standardised with it"
-            faults.append(Fault("APL-A01", f"no table {companion}", why, "add it", companion))
-    refuse_if(faults, FileError)
-
-
 def by_position(communes: pa.Table, land: Territory) -> pa.Table:
     """The communes in the order of the territory's codes."""
     at = land.positions(communes.column("code_commune"))
@@ -400,8 +280,7 @@ def _demand(
 def _manifest(
     rules: Rules,
     asked: Mapping[str, Any],
-    tables: Mapping[str, pa.Table],
-    files: Mapping[str, Path],
+    given: Inputs,
     pairs: Catchment,
     found: indicator.Indicator,
     how: activity.Supply | None,
@@ -410,8 +289,10 @@ def _manifest(
     """What a reader needs to know where these results come from."""
     return {
         "software": versions(),
-        "synthetic": not files and any(notice.fault == "APL-S01" for notice in noticed),
-        "inputs": [described(name, tables[name], files.get(name)) for name in tables],
+        "synthetic": given.synthetic,
+        "inputs": [
+            described(name, table, given.files.get(name)) for name, table in given.tables.items()
+        ],
         "rules": rules.as_dict(),
         "options": dict(asked),
         "activity": None
@@ -426,7 +307,7 @@ def _manifest(
             "below_floor": how.below_floor,
             "above_ninth_decile": how.capped,
         },
-        "travel_times_estimate": estimate_of(tables["temps_de_parcours"]),
+        "travel_times_estimate": estimate_of(given.tables["temps_de_parcours"]),
         "counts": {
             "communes": len(pairs.land),
             "pairs_read": pairs.read,
