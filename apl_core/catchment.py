@@ -16,14 +16,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl_core import kernels
+from apl_core.convert import Column, converted
 from apl_core.decay import Decay, Steps
 from apl_core.errors import SHOWN, Fault, RuleError, at_rows, refuse_if
 from apl_core.exact import F64, I64, frozen
+from apl_core.schema import schema
 from apl_core.territory import I32, Territory, column_values
+from apl_core.values import value_faults
 from apl_core.weighted import Weighted
 
 SELF_PAIR = ("error", "0", "none")
-SENTINELS = {9999.0: "METRIC's mark", -999999.0: "metric.osrm's mark"}
 TABLE = "temps_de_parcours"
 LARGEST_LEVEL = 1 << 20  # whole weights beyond it would leave too few bits for the quantities
 
@@ -199,33 +201,19 @@ def _survey(
 
 
 def _checked_minutes(column: pa.ChunkedArray) -> tuple[F64, list[Fault]]:
-    """Minutes as float64[m], and what is wrong with them (one fault a kind)."""
-    minutes = column_values(column.cast(pa.float64()), np.float64, fill=math.nan)
-    if not minutes.size:
-        return minutes, []
-    least, most = float(minutes.min()), float(minutes.max())  # NaN comes through both
-    if least >= 0 and most < 9999:
-        return minutes, []
-    faults = []
-    for bad, fault, title, why in (
-        (np.isnan(minutes), "APL-D01", "missing minutes", "a missing time is not a time"),
-        (np.isinf(minutes), "APL-D02", "infinite minutes", "an infinite time is not a time"),
-        *(
-            (minutes == value, "APL-D03", f"{mark} for 'not computed'", "it is not a duration")
-            for value, mark in SENTINELS.items()
-        ),
-        (
-            (minutes < 0) & np.isfinite(minutes) & ~np.isin(minutes, list(SENTINELS)),
-            "APL-D03",
-            "negative minutes",
-            "a time cannot be negative",
-        ),
-    ):
-        at = np.flatnonzero(bad)
-        if at.size:
-            mend = "remove these rows: a pair that is absent is out of reach"
-            faults.append(Fault(fault, title, why, mend, TABLE, "minutes", **at_rows(at, minutes)))
-    return minutes, faults
+    """Minutes as float64[m], and what is wrong with them: the gate's own checks of the schema.
+
+    A table from `apl.read_table` has passed them already (a pass over its minutes); one from
+    elsewhere has not.
+    """
+    read = converted(Column(column, schema(TABLE).field("minutes"), TABLE))
+    if read.values is None:
+        return np.full(len(column), math.nan), list(read.faults)
+    faults = [
+        *read.faults,
+        *value_faults(Column(read.values, schema(TABLE).field("minutes"), TABLE)),
+    ]
+    return column_values(read.values, np.float64, fill=math.nan), faults
 
 
 def _unknown_codes(table: pa.Table, column: str, positions: I32) -> list[Fault]:

@@ -94,8 +94,8 @@ def is_number(kind: pa.DataType) -> bool:
 
 
 def mask(array: pa.Array | pa.ChunkedArray, *, null: bool = False) -> Mask:
-    """A yes or no of Arrow as numpy (by way of bytes: Arrow's own way imports pandas)."""
-    return column_values(array.cast(pa.uint8()), np.uint8, fill=int(null)).view(np.bool_)
+    """A yes or no of Arrow as numpy."""
+    return column_values(array, np.bool_, fill=null)
 
 
 # --- text --------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from apl_core.catchment import Catchment
 
 
+WORTH_THREADS = 200_000  # pairs; below it, starting a thread takes longer than the sums
+
+
 @dataclass(frozen=True, eq=False)
 class Weighted:
     """A catchment with weights: the two steps.
@@ -137,7 +140,7 @@ def _in_blocks(work: Callable[[int, int], Any], start: I64, threads: int) -> lis
     afterwards, and half the compile time of ``parallel=True``.
     """
     n = start.size - 1
-    if threads <= 1:
+    if threads <= 1 or start[-1] < WORTH_THREADS:
         return [work(0, n)]
     from concurrent.futures import ThreadPoolExecutor
 

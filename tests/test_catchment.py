@@ -249,7 +249,8 @@ def test_names_and_order_change_no_bit_on_many_communes(big: Country) -> None:
     assert {name[code]: value for code, value in before.items()} == after
 
 
-def test_threads_change_no_bit(big: Country) -> None:
+def test_threads_change_no_bit(big: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apl_core.weighted.WORTH_THREADS", 0)
     for decay in (LEGAL, Exponential(0.1)):
         alone, pair = (engine(big, threads=threads, decay=decay) for threads in (1, 2))
         assert alone.tobytes() == pair.tobytes()

@@ -124,8 +124,6 @@ CASES = {
     "negative": Case(OFFRE, "01002,0", "01002,-1", "APL-D03", "etp", (2,), ("-1",)),
     "secret": Case(OFFRE, "01002,0", "01002,s", "APL-D01", "etp", (2,), ("s",)),
     "null people": Case("communes", ",900,", ",,", "APL-D01", "population", (2,), ("(empty)",)),
-    "half a person": Case("communes", "900", "900.5", "APL-D04", "population", (2,), ("900.5",)),
-    "negative people": Case("communes", "900", "-900", "APL-D03", "population", (2,), ("-900",)),
     "null minutes": Case(
         TIMES, "01001,01002,12", "01001,01002,", "APL-D01", "minutes", (2,), ("(empty)",)
     ),
@@ -148,9 +146,6 @@ CASES = {
         "communes", "01002,01,84,900", "01001,01,84,900", "APL-D05", "code_commune", (1, 2),
         ("01001", "01001"),
     ),
-    "supply twice": Case(
-        OFFRE, "01002,0", "01001,0", "APL-D05", "code_commune", (1, 2), ("01001", "01001")
-    ),
     "demand twice": Case(
         STANDARD, "01002", "01001", "APL-D05", "code_commune", (1, 2), ("01001", "01001")
     ),
@@ -165,17 +160,11 @@ CASES = {
     "code without its zero": Case(
         OFFRE, "01002", "1002", "APL-B05", "code_commune", (2,), ("1002",)
     ),
-    "code with a point": Case(
-        OFFRE, "01002", "1002.0", "APL-B05", "code_commune", (2,), ("1002.0",)
-    ),
     "département without its zero": Case(
         "communes", "01002,01", "01002,1", "APL-B05", "code_departement", (2,), ("1",)
     ),
     "code as a power": Case(OFFRE, "01002", "2.0E+04", "APL-B06", "code_commune", (2,),
                             ("2.0E+04",)),
-    "region of before 2016": Case(
-        "communes", "01002,01,84", "01002,01,82", "APL-C01", "code_region", (2,), ("82",)
-    ),
     "unknown origin": Case(
         TIMES, "01004,01001,14", "01005,01001,14", "APL-C02", "origine", (6,), ("01005",)
     ),

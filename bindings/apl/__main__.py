@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The rule of the BVCV (annexe, II) has one text at hand; `apl bvcv` names it in its summary.
 BVCV_TEXT = ("masseur_kinesitherapeute", date(2024, 3, 20))
-DEFECT, FILES, RESOURCES, INTERRUPTED = 1, 5, 7, 130
+DEFECT, RESOURCES, INTERRUPTED = 1, 7, 130
 Existing = click.Path(path_type=Path)
 
 
@@ -86,7 +86,7 @@ def cli() -> None:
 @click.option("--out", type=Existing, required=True, help="Folder of the results.")
 @self_pair_option
 @time_option
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 64), help="Default: the processors, 8 at most.")
 @output_options
 def run(
     source: Path | None,
@@ -96,7 +96,7 @@ def run(
     out: Path,
     self_pair: str,
     time: str | None,
-    threads: int,
+    threads: int | None,
     file_format: str,
     overwrite: bool,
     as_json: bool,
@@ -323,8 +323,15 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
-        click.echo(f"APL-A11 {error}", err=True)
-        sys.exit(FILES)
+        from apl_core.errors import Fault, FileError
+
+        why = f"{error.strerror or error}"
+        _fail(
+            FileError(
+                [Fault("APL-A11", "a file that fails", why, "see the path", str(error.filename))]
+            ),
+            as_json,
+        )
     except Exception as error:
         _fail(error, as_json)
 

@@ -252,6 +252,8 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
     """
     land = Territory.from_table(communes)
     order = land.positions(communes.column("code_commune"))
+    if not len(land):
+        raise TableError([_no_commune()])
     at = land.positions(result.column("code_commune"))
     if (at < 0).any():
         raise TableError([_unknown(result, np.flatnonzero(at < 0))])
@@ -362,3 +364,7 @@ def _unknown(result: pa.Table, at: NDArray[np.int64]) -> Fault:
         "code_commune",
         **at_rows(at, result.column("code_commune")),
     )
+
+
+def _no_commune() -> Fault:
+    return Fault("APL-C10", "no commune at all", "the table is empty", "give its rows", "communes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -81,7 +82,7 @@ def run(
     self_pair: str = "error",
     parameters: Parameters | None = None,
     time: str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     file_format: str = "parquet",
     overwrite: bool = False,
     progress: Progress = _silent,
@@ -101,8 +102,8 @@ def run(
         What the public texts do not give (see `apl.read_parameters`).
     time : {"HC", "HP"}, optional
         Off-peak or peak hours, where the travel times have both.
-    threads : int
-        The result has the same bits for any number.
+    threads : int, optional
+        Default: the processors there are, 8 at most. The result has the same bits for any number.
     file_format : {"parquet", "csv"}
     overwrite : bool
         Replace results that stand.
@@ -134,6 +135,7 @@ def run(
     """
     parameters = parameters or Parameters()
     rules = rules.reading(parameters.readings)
+    threads = threads or min(os.cpu_count() or 1, 8)
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
     progress("reading")
