@@ -107,6 +107,8 @@ def _text(column: Column) -> Converted:
         if column.field.pattern is not None and len(values):
             return _codes_as_numbers(column)
         values = _text_of_numbers(values)
+    if not column.field.required and not (column.field.pattern or column.field.enum):
+        return Converted(values.cast(pa.string()))  # a label: nothing looks it up
     values = _encoded(values)
     names = VALUES.get(column.field.name)
     if names:
@@ -147,6 +149,9 @@ def _encoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _each_once(words: pa.Array) -> bool:
+    """No word twice: at a glance where they ascend, as those of a sorted file do."""
+    if len(words) < 2 or pc.all(pc.less(words[:-1], words[1:])).as_py():
+        return True
     return len(words.unique()) == len(words)
 
 

@@ -78,9 +78,12 @@ understood'])
     def is_text(column: str) -> bool:
         return shape.field(column).type in ("string", "boolean")
 
+    def repeats(column: str) -> bool:  # codes do; labels and identifiers are read as they are
+        return bool(shape.field(column).pattern or shape.field(column).enum)
+
     kind = files.kind_of(path)
     if kind == "parquet":
-        raw = files.read_parquet(path, find, is_text)
+        raw = files.read_parquet(path, find, repeats)
     elif kind == "csv":
         raw = files.read_csv(path, find, is_text)
     else:

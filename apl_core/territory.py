@@ -92,9 +92,12 @@ class Territory:
 
     def _look_up(self, codes: pa.Array) -> I32:
         """Positions of plain codes, with one more entry for null: -1."""
-        found = pc.index_in(codes.cast(pa.string()), value_set=self.codes)
         table = np.full(len(codes) + 1, -1, dtype=np.int32)
-        table[:-1] = column_values(found, np.int32, fill=-1)
+        if codes.equals(self.codes):  # a sorted file's codes are often the territory's own
+            table[:-1] = np.arange(len(codes), dtype=np.int32)
+        else:
+            found = pc.index_in(codes.cast(pa.string()), value_set=self.codes)
+            table[:-1] = column_values(found, np.int32, fill=-1)
         return table
 
 

@@ -126,7 +126,9 @@ def key_faults(
         if base * size > LARGEST_KEY:
             key = np.unique(key, return_inverse=True)[1]
             base = key.size
-        key, base = key * size + ranks, base * size
+        key *= size
+        key += ranks
+        base *= size
     if key.size < 2 or bool((key[1:] > key[:-1]).all()) or _all_distinct(key, base):
         return
     order = np.argsort(key, kind="stable")
@@ -154,9 +156,9 @@ def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
     """Each value as a whole number from 0, and how many there may be; null is one of them."""
     if pa.types.is_dictionary(column.type):
         parts = [column_values(chunk.indices, np.int32, fill=-1) for chunk in column.chunks]
-        ranks = np.concatenate(parts) if parts else np.empty(0, np.int32)
-        size = len(column.chunk(0).dictionary) if parts else 0
-        return ranks.astype(np.int64) + 1, size + 1
+        ranks = np.concatenate(parts, dtype=np.int64) if parts else np.empty(0, np.int64)
+        ranks += 1
+        return ranks, len(column.chunk(0).dictionary) + 1 if parts else 1
     values = column_values(column, np.int64, fill=-1)
     least, most = int(values.min(initial=0)), int(values.max(initial=0))
-    return values - least, most - least + 1
+    return values - least, most - least + 1  # a copy: the caller adds to it

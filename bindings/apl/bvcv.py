@@ -303,12 +303,16 @@ def _between(mean: F64, unit: NDArray[np.int32], apl: F64) -> F64:
 
 def _groups(column: Any, order: NDArray[np.int32]) -> tuple[pa.Array, NDArray[np.int32]]:
     """The sorted distinct values of a text column, and the rank of each row, by position."""
-    if isinstance(column, pa.ChunkedArray):
-        column = pc.cast(column, pa.string()).combine_chunks()
-    values = pc.unique(column)
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    words = encoded.dictionary.cast(pa.string())
+    values = pc.unique(words.take(pc.unique(encoded.indices)))  # only those in use
     values = values.take(pc.array_sort_indices(values))
-    ranks = np.empty(len(column), dtype=np.int32)
-    ranks[order] = column_values(pc.index_in(column, value_set=values), np.int32)
+    rank_of = column_values(pc.index_in(words, value_set=values), np.int32, fill=-1)
+    ranks = np.empty(len(encoded), dtype=np.int32)
+    ranks[order] = rank_of[column_values(encoded.indices, np.int32)]
     return values, ranks
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from apl import bvcv
 from apl.law import Rules
+from apl.outputs import sha256
 from apl_core import Fault, FileError, TableError, refuse_if
 from apl_core.files import SUFFIXES
 from apl_core.tables import checked, read_table
@@ -29,10 +30,14 @@ WORKERS = 2  # reading is bound by memory beyond it
 
 @dataclass(frozen=True)
 class Inputs:
-    """Checked tables by name, and the files they come from (none: in memory, or embedded)."""
+    """Checked tables by name, and the files they come from (none: in memory, or embedded).
+
+    ``hashes`` are the files' sha256, by table.
+    """
 
     tables: Mapping[str, pa.Table]
     files: Mapping[str, Path]
+    hashes: Mapping[str, str]
     synthetic: bool
 
 
@@ -51,7 +56,7 @@ def read_inputs(
         The header of the minutes, where several would do.
     """
     if source is None:
-        return Inputs(embedded(rules), {}, True)
+        return Inputs(embedded(rules), {}, {}, True)
     choose = {"temps_de_parcours": {"minutes": time}} if time else {}
     if isinstance(source, Mapping):
         _complete(source, "the tables given")
@@ -59,10 +64,14 @@ def read_inputs(
         found = side_by_side(
             *(lambda n=name: checked(source[n], n, choose=choose.get(n)) for name in names)
         )
-        return Inputs(dict(zip(names, found, strict=True)), {}, False)
+        return Inputs(dict(zip(names, found, strict=True)), {}, {}, False)
     files = input_files(Path(source))
-    found = side_by_side(*readers(files, choose))
-    return Inputs(dict(zip(files, found, strict=True)), files, False)
+    found = side_by_side(
+        *readers(files, choose), *(partial(sha256, path) for path in files.values())
+    )
+    tables = dict(zip(files, found[: len(files)], strict=True))
+    hashes = dict(zip(files, found[len(files) :], strict=True))
+    return Inputs(tables, files, hashes, False)
 
 
 def readers(
@@ -145,7 +154,9 @@ def input_files(folder: Path) -> dict[str, Path]:
         FileError,
     )
     _complete(found, str(folder))
-    return {name: paths[0] for name, paths in found.items()}
+    files = {name: paths[0] for name, paths in found.items()}
+    # largest first: two readers then end at about the same time
+    return dict(sorted(files.items(), key=lambda item: (-item[1].stat().st_size, item[0])))
 
 
 def _complete(found: Mapping[str, Any], where: str) -> None:

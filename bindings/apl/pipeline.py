@@ -293,7 +293,8 @@ def _manifest(
         "software": versions(),
         "synthetic": given.synthetic,
         "inputs": [
-            described(name, table, given.files.get(name)) for name, table in given.tables.items()
+            described(name, table, given.files.get(name), given.hashes.get(name))
+            for name, table in given.tables.items()
         ],
         "rules": rules.as_dict(),
         "options": dict(asked),

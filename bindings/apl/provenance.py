@@ -21,9 +21,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
-def described(name: str, table: pa.Table, path: Path | None) -> dict[str, Any]:
-    """One input of a run."""
+def described(
+    name: str, table: pa.Table, path: Path | None, known: str | None = None
+) -> dict[str, Any]:
+    """One input of a run; ``known`` is the file's sha256, where it was computed before."""
     entry: dict[str, Any] = {"table": name, "rows": table.num_rows, "notes": notes_of(table)}
     if path is not None:
-        entry |= {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+        entry |= {"file": path.name, "bytes": path.stat().st_size, "sha256": known or sha256(path)}
     return entry
