@@ -420,12 +420,12 @@ def test_demand_refuses(structure: Structure, fees: Mapping[int, float], fault: 
 
 
 def test_a_commune_with_inhabitants_and_no_ages_is_named() -> None:
-    people, persons = by_age({("01001", 0): 9}), np.array([9, 4, 0])
+    people, communes = by_age({("01001", 0): 9}), pa.table({"population": [9, 4, 0]})
     with pytest.raises(TableError) as refused:
-        demand(people, consumption({0: 1}), LAND, LAW, persons)
+        demand(people, consumption({0: 1}), LAND, LAW, communes)
     assert (refused.value.fault, refused.value.values) == ("APL-D06", ("01002",))
     given_ones = pa.table({"code_commune": ["01001"], "population_standardisee": [8.5]})
     with pytest.raises(TableError) as refused:
-        given_demand(given_ones, LAND, persons)
+        given_demand(given_ones, LAND, communes)
     assert refused.value.values == ("01002",)
-    assert given_demand(given_ones, LAND, np.array([9, 0, 0])).tolist() == [8.5, 0.0, 0.0]
+    assert given_demand(given_ones, LAND, pa.table({"population": [9, 0, 0]})).tolist() == [8.5, 0.0, 0.0]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.law import Parameters, Rules, SupplyRules
-from apl_core import Fault, RuleError, TableError, Territory, exact_sums, refuse_if
+from apl_core import Catchment, Fault, RuleError, TableError, Territory, exact_sums, refuse_if
 from apl_core.errors import SHOWN, at_rows
 from apl_core.exact import exact_table
 from apl_core.territory import column_values
@@ -133,6 +133,26 @@ def positions(table: pa.Table, land: Territory, name: str) -> NDArray[np.int32]:
             ]
         )
     return at
+
+
+def all_reached(at: NDArray[np.int32], pairs: Catchment, name: str) -> None:
+    """Refuse rows of supply, at these positions, in a commune that no travel time leads to."""
+    rows = np.flatnonzero(~pairs.paired[at])
+    if rows.size:
+        codes = pairs.land.codes.take(pa.array(at))
+        raise TableError(
+            [
+                Fault(
+                    "APL-D07",
+                    "supply in a commune of no pair",
+                    "nobody can reach these rows: no travel time leads to their commune",
+                    "complete the travel times, or choose --self-pair 0",
+                    name,
+                    "code_commune",
+                    **at_rows(rows, codes),
+                )
+            ]
+        )
 
 
 def _persons(table: pa.Table) -> _Persons:
@@ -290,16 +310,16 @@ def _shares(table: pa.Table, who: _Persons, places: str) -> F64:
     return share
 
 
-def given_demand(population_standardisee: pa.Table, land: Territory, populations: I64) -> F64:
+def given_demand(population_standardisee: pa.Table, land: Territory, communes: pa.Table) -> F64:
     """The standardised population of a table, float64[n]; a commune with inhabitants must be there.
 
-    ``populations`` (int64[n]) is the total municipal population.
+    ``communes`` is the table, in the order of ``land.codes``.
     """
     at = positions(population_standardisee, land, "population_standardisee")
     values = column_values(population_standardisee.column("population_standardisee"), np.float64)
     present = np.zeros(len(land), dtype=np.bool_)
     present[at] = True
-    _all_there(present, land, populations, "population_standardisee")
+    _all_there(present, land, communes, "population_standardisee")
     return exact_sums(at, values, len(land))
 
 
@@ -308,7 +328,7 @@ def demand(
     consommation_par_age: pa.Table,
     land: Territory,
     rules: Rules,
-    populations: I64 | None = None,
+    communes: pa.Table | None = None,
 ) -> F64:
     """The population standardised by age (arrêté of 2024, annexe, 4.1.2).
 
@@ -324,8 +344,8 @@ def demand(
         Checked tables.
     land : Territory
     rules : Rules
-    populations : int64[n], optional
-        Total municipal population; a commune that has some and no ages is refused.
+    communes : pyarrow.Table, optional
+        In the order of ``land.codes``; a commune with inhabitants and no ages is refused.
 
     Returns
     -------
@@ -348,8 +368,8 @@ def demand(
         persons = persons * _of_sex(population_par_age, rules.demand.sex)
     n, m = len(land), bands.size
     by_band, present = exact_table(at, age, _band_of(age, bands), persons, n, m)
-    if populations is not None:
-        _all_there(present, land, populations, "population_par_age")
+    if communes is not None:
+        _all_there(present, land, communes, "population_par_age")
     weighted = np.zeros(n)
     for k in range(m):  # a fixed order of additions, whatever the order of the rows
         weighted += fees[k] * by_band[:, k]
@@ -429,7 +449,8 @@ def _of_sex(table: pa.Table, sex: str) -> F64:
     return column_values(same, np.bool_).astype(np.float64)
 
 
-def _all_there(present: Mask, land: Territory, populations: I64, table: str) -> None:
+def _all_there(present: Mask, land: Territory, communes: pa.Table, table: str) -> None:
+    populations = column_values(communes.column("population"), np.int64)
     missing = np.flatnonzero((populations > 0) & ~present)
     if missing.size:
         persons = int(populations[missing].sum())

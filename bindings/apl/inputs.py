@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from apl import bvcv
+from apl.jobs import Jobs
 from apl.law import Rules
 from apl.outputs import sha256
-from apl_core import Fault, FileError, TableError, refuse_if
+from apl_core import Fault, FileError, refuse_if
 from apl_core.files import SUFFIXES
 from apl_core.tables import checked, read_table
 
@@ -25,86 +26,66 @@ REQUIRED = (
     ("professionnels", "offre"),
 )
 COMPANIONS = {"population_par_age": "consommation_par_age"}
-WORKERS = 2  # reading is bound by memory beyond it
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Checked tables by name, and the files they come from (none: in memory, or embedded).
+    """The input tables under way, by name, and the files they come from with their sha256.
 
-    ``hashes`` are the files' sha256, by table.
+    Without files, they were given in memory, or are the embedded country's.
     """
 
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, Future[pa.Table]]
     files: Mapping[str, Path]
-    hashes: Mapping[str, str]
+    hashes: Mapping[str, Future[str]]
     synthetic: bool
 
 
-def read_inputs(
-    source: str | Path | Mapping[str, Any] | None, rules: Rules, time: str | None
+def start_inputs(
+    jobs: Jobs,
+    source: str | Path | Mapping[str, Any] | None,
+    rules: Rules | None,
+    time: str | None,
 ) -> Inputs:
-    """The checked input tables of a run.
+    """Start reading and checking the input tables of a run.
 
     Parameters
     ----------
+    jobs : Jobs
     source : folder, mapping of table → pyarrow.Table, or None
-        None: the embedded synthetic country.
-    rules : Rules
-        For the BVCV of the embedded country.
+        None: the embedded synthetic country, whose BVCV are built by ``rules``.
+    rules : Rules or None
     time : str or None
         The header of the minutes, where several would do.
+
+    Raises
+    ------
+    FileError
+        No such folder, a table missing or given twice.
     """
     if source is None:
-        return Inputs(embedded(rules), {}, {}, True)
+        assert rules is not None
+        country = embedded(rules)
+        return Inputs({n: jobs.start(partial(_same, t)) for n, t in country.items()}, {}, {}, True)
     choose = {"temps_de_parcours": {"minutes": time}} if time else {}
     if isinstance(source, Mapping):
         _complete(source, "the tables given")
-        names = list(source)
-        found = side_by_side(
-            *(lambda n=name: checked(source[n], n, choose=choose.get(n)) for name in names)
-        )
-        return Inputs(dict(zip(names, found, strict=True)), {}, {}, False)
+        given = {
+            name: jobs.start(partial(checked, data, name, choose=choose.get(name)))
+            for name, data in source.items()
+        }
+        return Inputs(given, {}, {}, False)
     files = input_files(Path(source))
-    found = side_by_side(
-        *readers(files, choose), *(partial(sha256, path) for path in files.values())
-    )
-    tables = dict(zip(files, found[: len(files)], strict=True))
-    hashes = dict(zip(files, found[len(files) :], strict=True))
+    tables = {
+        name: jobs.start(partial(read_table, path, name, choose=choose.get(name)))
+        for name, path in files.items()
+    }
+    hashes = {name: jobs.start(partial(sha256, path)) for name, path in files.items()}
     return Inputs(tables, files, hashes, False)
 
 
-def readers(
-    files: Mapping[str, Path], choose: Mapping[str, Mapping[str, str]]
-) -> Iterator[Callable[[], pa.Table]]:
-    """One job a file: read it and check it."""
-    for name, path in files.items():
-        yield partial(read_table, path, name, choose=choose.get(name))
-
-
-def side_by_side(*jobs: Callable[[], Any]) -> list[Any]:
-    """The results of independent jobs, two at a time; the faults of all of them together.
-
-    Reading, checking and indexing release the GIL: the five national tables take 0.6 of the time
-    that they take in turn.
-    """
-    results, faults = attempts(*jobs)
-    refuse_if(faults)
-    return results
-
-
-def attempts(*jobs: Callable[[], Any]) -> tuple[list[Any], list[Fault]]:
-    """As `side_by_side`; a job that is refused leaves None, and its faults."""
-
-    def attempt(job: Callable[[], Any]) -> tuple[Any, list[Fault]]:
-        try:
-            return job(), []
-        except TableError as error:
-            return None, list(error.faults)
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        done = list(pool.map(attempt, jobs))
-    return [result for result, _ in done], [fault for _, found in done for fault in found]
+def _same(table: pa.Table) -> pa.Table:
+    return table
 
 
 SYNTHETIC = "the embedded country is synthetic: no figure of it describes a real place"
@@ -155,8 +136,10 @@ def input_files(folder: Path) -> dict[str, Path]:
     )
     _complete(found, str(folder))
     files = {name: paths[0] for name, paths in found.items()}
-    # largest first: two readers then end at about the same time
-    return dict(sorted(files.items(), key=lambda item: (-item[1].stat().st_size, item[0])))
+    # communes first, which all else needs, then the largest: readers end at about the same time
+    return dict(
+        sorted(files.items(), key=lambda i: (i[0] != "communes", -i[1].stat().st_size, i[0]))
+    )
 
 
 def _complete(found: Mapping[str, Any], where: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,18 @@ import numpy as np
 import pyarrow as pa
 
 from apl import activity, bvcv, indicator, outputs, zoning
-from apl.inputs import SYNTHETIC, Inputs, attempts, input_files, read_inputs, readers, side_by_side
+from apl.inputs import SYNTHETIC, Inputs, start_inputs
+from apl.jobs import Jobs
 from apl.law import Parameters, Rules
 from apl.noticed import Notice, notices, without_apl, zone_notices
 from apl.provenance import described, versions
 from apl.travel import estimate_of
-from apl_core import Catchment, Territory, refuse_if
+from apl_core import Catchment, Territory
 from apl_core.territory import column_values
 
 Progress = Callable[[str], None]
+# tables whose rows stand in a commune
+PLACED = {"professionnels", "offre", "population_par_age", "population_standardisee"}
 
 
 def _silent(stage: str) -> None:
@@ -138,19 +142,24 @@ def run(
     threads = threads or min(os.cpu_count() or 1, 8)
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
-    progress("reading")
-    given = read_inputs(source, rules, time)
-    tables = given.tables
-    progress("indexing, supply and demand")
-    land = Territory.from_table(tables["communes"])
-    communes = by_position(tables["communes"], land)
+    progress("reading and indexing")
+    with Jobs() as jobs:
+        given = start_inputs(jobs, source, rules, time)
+        land = jobs.start(Territory.from_table, given.tables["communes"])
+        placed = jobs.start(by_position, given.tables["communes"], land)
+        index = jobs.start(
+            partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair),
+            given.tables["temps_de_parcours"],
+            land,
+        )
+        people = _start_supply(jobs, given, land, rules, parameters)
+        needs = _start_demand(jobs, given, land, placed, rules)
+        jobs.finish()
+    communes, pairs, demand = placed.result(), index.result(), needs.result()
+    tables = {name: table.result() for name, table in given.tables.items()}
     persons = column_values(communes.column("population"), np.int64)
-    times = tables["temps_de_parcours"]
-    pairs, (etp, how), demand = side_by_side(
-        lambda: Catchment.build(times, land, within=rules.decay.limit, self_pair=self_pair),
-        lambda: _supply(tables, land, rules, parameters),
-        lambda: _demand(tables, land, rules, persons),
-    )
+    how = None if "offre" in tables else people.result()
+    etp = people.result() if how is None else how.etp
     progress("two steps")
     found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
     result = indicator.table(pairs, found, communes)
@@ -181,24 +190,19 @@ def check(
     ------
     TableError, FileError
     """
-    files = input_files(Path(source))
-    progress("reading")
-    choose = {"temps_de_parcours": {"minutes": time}} if time else {}
-    read, faults = attempts(*readers(files, choose))
-    tables = {name: table for name, table in zip(files, read, strict=True) if table is not None}
-    if "communes" in tables:
-        progress("indexing")
-        land = Territory.from_table(tables["communes"])
-        doors: dict[str, Callable[..., Any]] = {
-            "temps_de_parcours": partial(Catchment.build, land=land, self_pair=self_pair)
-        }
-        for name in ("professionnels", "offre", "population_par_age", "population_standardisee"):
-            doors[name] = partial(activity.positions, land=land, name=name)
-        faults += attempts(
-            *(partial(door, tables[name]) for name, door in doors.items() if name in tables)
-        )[1]
-    refuse_if(faults)
-    return {name: table.num_rows for name, table in tables.items()}
+    progress("reading and indexing")
+    with Jobs() as jobs:
+        given = start_inputs(jobs, source, None, time)
+        land = jobs.start(Territory.from_table, given.tables["communes"])
+        pairs = jobs.start(
+            partial(Catchment.build, self_pair=self_pair), given.tables["temps_de_parcours"], land
+        )
+        for name in PLACED & set(given.tables):
+            at = jobs.start(partial(activity.positions, name=name), given.tables[name], land)
+            if name in ("offre", "professionnels"):
+                jobs.start(partial(activity.all_reached, name=name), at, pairs)
+        jobs.finish()
+    return {name: table.result().num_rows for name, table in given.tables.items()}
 
 
 def zone(
@@ -260,22 +264,29 @@ def by_position(communes: pa.Table, land: Territory) -> pa.Table:
     return communes.take(pa.array(np.argsort(at)))
 
 
-def _supply(
-    tables: Mapping[str, pa.Table], land: Territory, rules: Rules, parameters: Parameters
-) -> tuple[activity.F64, activity.Supply | None]:
-    if "offre" in tables:
-        return activity.given_supply(tables["offre"], land), None
-    how = activity.supply(tables["professionnels"], land, rules, parameters)
-    return how.etp, how
+def _start_supply(
+    jobs: Jobs, given: Inputs, land: Future[Territory], rules: Rules, parameters: Parameters
+) -> Future[Any]:
+    """FTE by commune: given, or computed (then an `activity.Supply`)."""
+    if "offre" in given.tables:
+        return jobs.start(activity.given_supply, given.tables["offre"], land)
+    job = partial(activity.supply, rules=rules, parameters=parameters)
+    return jobs.start(job, given.tables["professionnels"], land)
 
 
-def _demand(
-    tables: Mapping[str, pa.Table], land: Territory, rules: Rules, persons: activity.I64
-) -> activity.F64:
+def _start_demand(
+    jobs: Jobs, given: Inputs, land: Future[Territory], placed: Future[pa.Table], rules: Rules
+) -> Future[activity.F64]:
+    """The standardised population by commune: given, or computed."""
+    tables = given.tables
     if "population_standardisee" in tables:
-        return activity.given_demand(tables["population_standardisee"], land, persons)
-    return activity.demand(
-        tables["population_par_age"], tables["consommation_par_age"], land, rules, persons
+        return jobs.start(activity.given_demand, tables["population_standardisee"], land, placed)
+    return jobs.start(
+        lambda people, fees, land, communes: activity.demand(people, fees, land, rules, communes),
+        tables["population_par_age"],
+        tables["consommation_par_age"],
+        land,
+        placed,
     )
 
 
@@ -293,7 +304,12 @@ def _manifest(
         "software": versions(),
         "synthetic": given.synthetic,
         "inputs": [
-            described(name, table, given.files.get(name), given.hashes.get(name))
+            described(
+                name,
+                table.result(),
+                given.files.get(name),
+                given.hashes[name].result() if name in given.hashes else None,
+            )
             for name, table in given.tables.items()
         ],
         "rules": rules.as_dict(),
@@ -310,7 +326,7 @@ def _manifest(
             "below_floor": how.below_floor,
             "above_ninth_decile": how.capped,
         },
-        "travel_times_estimate": estimate_of(given.tables["temps_de_parcours"]),
+        "travel_times_estimate": estimate_of(given.tables["temps_de_parcours"].result()),
         "counts": {
             "communes": len(pairs.land),
             "pairs_read": pairs.read,
