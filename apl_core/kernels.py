@@ -142,6 +142,28 @@ def stable_order(key: I32, before: I64, cursor: I64, order: I64) -> None:
 
 
 @_compiled
+def towards(
+    start: I64,
+    destination: I32,
+    minutes: F64,
+    keep: U8,
+    out_start: I64,
+    out_destination: I32,
+    out_minutes: F64,
+) -> None:
+    """The pairs whose destination is kept (1, else 0), in their order. Each pair is written and
+    then overwritten unless it is kept: no branch to mispredict."""
+    k = 0
+    for i in range(start.size - 1):
+        for p in range(start[i], start[i + 1]):
+            j = destination[p]
+            out_destination[k] = j
+            out_minutes[k] = minutes[p]
+            k += keep[j]
+        out_start[i + 1] = k
+
+
+@_compiled
 def bands(minutes: F64, limit: F64, band: U8) -> None:
     """band[p] = how many limits minutes[p] exceeds (limits ascending, each closed)."""
     for p in range(minutes.size):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -120,14 +121,16 @@ def key_faults(
 ) -> Iterator[Fault]:
     """Rows that share a key. Keys become one whole number a row, in mixed base."""
     present = [name for name in shape.key if name in columns]
-    key, base = _ranks(columns[present[0]])
-    for name in present[1:]:
-        ranks, size = _ranks(columns[name])
+    parts = [_ranks(columns[name]) for name in present]
+    narrow = math.prod(size for _, size in parts) < 2**31
+    key: Any = parts[0][0].astype(np.int32 if narrow else np.int64)
+    base = parts[0][1]
+    for ranks, size in parts[1:]:
         if base * size > LARGEST_KEY:
             key = np.unique(key, return_inverse=True)[1]
             base = key.size
         key *= size
-        key += ranks
+        key += ranks.astype(key.dtype, copy=False)
         base *= size
     if key.size < 2 or bool((key[1:] > key[:-1]).all()) or _all_distinct(key, base):
         return
@@ -143,7 +146,7 @@ def key_faults(
     yield Fault("APL-D05", "duplicate key", why, "keep one of these rows", where, name, **at)
 
 
-def _all_distinct(key: NDArray[np.int64], base: int) -> bool:
+def _all_distinct(key: NDArray[Any], base: int) -> bool:
     """Distinct, by marking a table of keys where that is small (20 times faster than sorting)."""
     if base > MARKED:
         return False
@@ -152,13 +155,12 @@ def _all_distinct(key: NDArray[np.int64], base: int) -> bool:
     return int(np.count_nonzero(seen)) == key.size
 
 
-def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
+def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[Any], int]:
     """Each value as a whole number from 0, and how many there may be; null is one of them."""
     if pa.types.is_dictionary(column.type):
-        parts = [column_values(chunk.indices, np.int32, fill=-1) for chunk in column.chunks]
-        ranks = np.concatenate(parts, dtype=np.int64) if parts else np.empty(0, np.int64)
-        ranks += 1
-        return ranks, len(column.chunk(0).dictionary) + 1 if parts else 1
+        size = len(column.chunk(0).dictionary) if column.num_chunks else 0
+        parts = [column_values(chunk.indices, np.int32, fill=size) for chunk in column.chunks]
+        return np.concatenate(parts) if parts else np.empty(0, np.int32), size + 1
     values = column_values(column, np.int64, fill=-1)
     least, most = int(values.min(initial=0)), int(values.max(initial=0))
-    return values - least, most - least + 1  # a copy: the caller adds to it
+    return values - least, most - least + 1

@@ -117,7 +117,7 @@ def test_a_disk_that_refuses_leaves_the_folder_as_it_was(
 def test_a_run_tells_its_stages_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     apl.run(tables(), LAW, parameters=GIVEN, progress=told.append)
-    assert told == ["reading", "indexing, supply and demand", "two steps", "zones"]
+    assert told == ["reading and indexing", "two steps", "zones"]
     assert capsys.readouterr() == ("", "")
 
 

@@ -64,7 +64,7 @@ def two_steps(
     lost = pairs.unreached_supply(supply)
     if lost.size:
         raise TableError([_no_pair(pairs, supply, lost)])
-    weighted = pairs.weigh(rules.decay)
+    weighted = pairs.towards(supply > 0).weigh(rules.decay)
     ratio = weighted.ratio(supply, demand, threads=threads)
     access = weighted.access(ratio, threads=threads)
     unreached = np.flatnonzero((supply > 0) & (ratio == 0))

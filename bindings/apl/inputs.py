@@ -30,15 +30,18 @@ COMPANIONS = {"population_par_age": "consommation_par_age"}
 
 @dataclass(frozen=True)
 class Inputs:
-    """The input tables under way, by name, and the files they come from with their sha256.
+    """The input tables under way, by name, and the files they come from.
 
     Without files, they were given in memory, or are the embedded country's.
     """
 
     tables: Mapping[str, Future[pa.Table]]
     files: Mapping[str, Path]
-    hashes: Mapping[str, Future[str]]
     synthetic: bool
+
+    def start_hashes(self, jobs: Jobs) -> dict[str, Future[str]]:
+        """Start the sha256 of each file, by table."""
+        return {name: jobs.start(partial(sha256, path)) for name, path in self.files.items()}
 
 
 def start_inputs(
@@ -66,7 +69,7 @@ def start_inputs(
     if source is None:
         assert rules is not None
         country = embedded(rules)
-        return Inputs({n: jobs.start(partial(_same, t)) for n, t in country.items()}, {}, {}, True)
+        return Inputs({n: jobs.start(partial(_same, t)) for n, t in country.items()}, {}, True)
     choose = {"temps_de_parcours": {"minutes": time}} if time else {}
     if isinstance(source, Mapping):
         _complete(source, "the tables given")
@@ -74,14 +77,13 @@ def start_inputs(
             name: jobs.start(partial(checked, data, name, choose=choose.get(name)))
             for name, data in source.items()
         }
-        return Inputs(given, {}, {}, False)
+        return Inputs(given, {}, False)
     files = input_files(Path(source))
     tables = {
         name: jobs.start(partial(read_table, path, name, choose=choose.get(name)))
         for name, path in files.items()
     }
-    hashes = {name: jobs.start(partial(sha256, path)) for name, path in files.items()}
-    return Inputs(tables, files, hashes, False)
+    return Inputs(tables, files, False)
 
 
 def _same(table: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,18 @@ def write_results(
     staged: list[tuple[Path, Path]] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        outputs = {}
-        for name, target in names.items():
-            partial = _partial(target)
-            staged.append((partial, target))
+        staged += [(_partial(target), target) for target in names.values()]
+
+        def put(name: str) -> dict[str, Any]:
+            partial = _partial(names[name])
             write_table(tables[name], partial, file_format)
-            outputs[target.name] = {"bytes": partial.stat().st_size, "sha256": sha256(partial)}
+            return {"bytes": partial.stat().st_size, "sha256": sha256(partial)}
+
+        with ThreadPoolExecutor(2) as pool:
+            entries = list(pool.map(put, names))
+        outputs = {
+            target.name: entry for target, entry in zip(names.values(), entries, strict=True)
+        }
         target = out / MANIFEST
         staged.append((_partial(target), target))
         text = json.dumps({**manifest, "outputs": outputs}, ensure_ascii=False, indent=1)

@@ -154,6 +154,7 @@ def run(
         )
         people = _start_supply(jobs, given, land, rules, parameters)
         needs = _start_demand(jobs, given, land, placed, rules)
+        hashes = given.start_hashes(jobs)  # last: they fill the gaps
         jobs.finish()
     communes, pairs, demand = placed.result(), index.result(), needs.result()
     tables = {name: table.result() for name, table in given.tables.items()}
@@ -169,7 +170,7 @@ def run(
     said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
     noticed = (*said, *notices(tables, pairs, found, persons, ranking, rules))
     asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
-    manifest = _manifest(rules, asked, given, pairs, found, how, noticed)
+    manifest = _manifest(rules, asked, given, hashes, pairs, found, how, noticed)
     done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, noticed, manifest)
     if out is not None:
         progress("writing")
@@ -294,6 +295,7 @@ def _manifest(
     rules: Rules,
     asked: Mapping[str, Any],
     given: Inputs,
+    hashes: Mapping[str, Future[str]],
     pairs: Catchment,
     found: indicator.Indicator,
     how: activity.Supply | None,
@@ -308,7 +310,7 @@ def _manifest(
                 name,
                 table.result(),
                 given.files.get(name),
-                given.hashes[name].result() if name in given.hashes else None,
+                hashes[name].result() if name in hashes else None,
             )
             for name, table in given.tables.items()
         ],
