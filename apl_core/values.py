@@ -121,16 +121,21 @@ def key_faults(
 ) -> Iterator[Fault]:
     """Rows that share a key. Keys become one whole number a row, in mixed base."""
     present = [name for name in shape.key if name in columns]
-    parts = [_ranks(columns[name]) for name in present]
-    narrow = math.prod(size for _, size in parts) < 2**31
-    key: Any = parts[0][0].astype(np.int32 if narrow else np.int64)
-    base = parts[0][1]
-    for ranks, size in parts[1:]:
+    ranks = [_ranks(columns[name]) for name in present]
+    narrow = math.prod(size for *_, size in ranks) < 2**31
+    key: Any = np.zeros(len(columns[present[0]]), np.int32 if narrow else np.int64)
+    base = 1
+    for parts, least, size in ranks:
         if base * size > LARGEST_KEY:
             key = np.unique(key, return_inverse=True)[1]
             base = key.size
         key *= size
-        key += ranks.astype(key.dtype, copy=False)
+        key -= least
+        first = 0
+        for part in parts:  # in place: a copy of each column would take longer than all the rest
+            slot = key[first : first + part.size]
+            np.add(slot, part, out=slot, casting="unsafe")
+            first += part.size
         base *= size
     if key.size < 2 or bool((key[1:] > key[:-1]).all()) or _all_distinct(key, base):
         return
@@ -155,12 +160,15 @@ def _all_distinct(key: NDArray[Any], base: int) -> bool:
     return int(np.count_nonzero(seen)) == key.size
 
 
-def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[Any], int]:
-    """Each value as a whole number from 0, and how many there may be; null is one of them."""
+def _ranks(column: pa.ChunkedArray) -> tuple[list[NDArray[Any]], int, int]:
+    """Whole numbers that tell values apart, by chunk; the least, and how many there may be.
+
+    A null is one of them.
+    """
     if pa.types.is_dictionary(column.type):
         size = len(column.chunk(0).dictionary) if column.num_chunks else 0
         parts = [column_values(chunk.indices, np.int32, fill=size) for chunk in column.chunks]
-        return np.concatenate(parts) if parts else np.empty(0, np.int32), size + 1
+        return parts, 0, size + 1
     values = column_values(column, np.int64, fill=-1)
     least, most = int(values.min(initial=0)), int(values.max(initial=0))
-    return values - least, most - least + 1
+    return [values], least, most - least + 1
