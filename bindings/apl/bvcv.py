@@ -213,12 +213,15 @@ def _with_arrondissements(
 ) -> tuple[dict[str, Place], dict[str, str]]:
     """The three cities replaced by their arrondissements, each its own unit."""
     places, units = dict(places), dict(units)
+    given = {CITY_OF[code] for code in persons if code in CITY_OF}
     for code, city in CITY_OF.items():
-        if code in persons and city in places and code not in places:
+        if city not in given:
+            continue
+        if city in places and code not in places:
             number = int(code) - CITIES[city][0] + 1
             name = f"{places[city].libelle} {number}{'er' if number == 1 else 'e'} Arrondissement"
             places[code] = replace(places[city], code=code, libelle=name)
-        if code in persons and code in places:
+        if code in places:  # one without population is named and left out, as communes are
             units[code] = code
             units.pop(city, None)
     return places, units
