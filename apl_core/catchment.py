@@ -48,6 +48,8 @@ class Catchment:
         The place is the destination of some pair of the table, at any time.
     read, self_added : int
         Rows of the table; self pairs that were added at 0 minutes.
+    longest : float
+        The longest time of the table, kept or not.
     """
 
     land: Territory
@@ -58,6 +60,7 @@ class Catchment:
     paired: NDArray[np.bool_]
     read: int
     self_added: int
+    longest: float
 
     @classmethod
     def build(
@@ -100,6 +103,8 @@ class Catchment:
         """
         if self_pair not in SELF_PAIR:
             raise ValueError(f"self_pair is one of {SELF_PAIR}, not {self_pair!r}")
+        if within is not None and not within >= 0:
+            raise ValueError(f"within is a number of minutes, not {within!r}")
         table = travel_times if isinstance(travel_times, pa.Table) else pa.table(travel_times)
         origin = land.positions(table.column("origine"))
         destination = land.positions(table.column("destination"))
@@ -125,7 +130,8 @@ class Catchment:
         if order is not None:
             origin, destination, minutes = origin[order], destination[order], minutes[order]
         reach = math.inf if within is None else float(within)
-        if minutes.size and float(minutes.max()) > reach:
+        longest = float(minutes.max(initial=0.0))
+        if longest > reach:
             near = minutes <= reach
             origin, destination, minutes = origin[near], destination[near], minutes[near]
             start = _survey(origin, destination, len(land))[0]
@@ -138,6 +144,7 @@ class Catchment:
             frozen(paired),
             table.num_rows,
             added.size,
+            longest,
         )
 
     def weigh(self, decay: Decay) -> Weighted:
@@ -249,18 +256,23 @@ def _checked_minutes(column: pa.ChunkedArray) -> tuple[F64, list[Fault]]:
 
 
 def _unknown_codes(table: pa.Table, column: str, positions: I32) -> list[Fault]:
+    """The distinct codes that the communes do not have, with their rows."""
     at = np.flatnonzero(positions < 0)
     if not at.size:
         return []
+    codes = table.column(column).take(pa.array(at[:100_000])).cast(pa.string())
+    distinct = codes.unique().to_pylist()
+    named = {**at_rows(at), "values": tuple(str(code) for code in distinct[:SHOWN])}
     return [
         Fault(
             "APL-C02",
             "a pair whose end is in no commune",
-            "the code is not in the table of communes, so it has no inhabitants and no zone",
+            f"{len(distinct):,} codes are not in the table of communes: they have no inhabitants "
+            "and no zone",
             "use one vintage of codes in both tables, or remove the pairs of these places",
             TABLE,
             column,
-            **at_rows(at, table.column(column)),
+            **named,
         )
     ]
 

@@ -69,7 +69,7 @@ class Steps:
         weights = [band.weight for band in self.bands]
         if not self.bands or len(self.bands) > 200:
             raise ValueError("a step decay has 1 to 200 bands")
-        if any(b <= a for a, b in itertools.pairwise(bounds)):
+        if bounds[0] != bounds[0] or any(not b > a for a, b in itertools.pairwise(bounds)):
             raise ValueError(f"bounds must ascend: {bounds}")
         if any(b >= a for a, b in itertools.pairwise(weights)):
             raise ValueError(f"weights must descend: {[str(w) for w in weights]}")

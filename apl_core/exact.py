@@ -90,7 +90,7 @@ def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:
     index : int[m]
         Where each value is added, 0 ≤ index < size.
     values : float64[m]
-        Finite values of any sign.
+        Finite values of any sign; a ValueError otherwise.
     size : int
         Length of the result.
 
@@ -160,6 +160,8 @@ def exact_table(
 def _scales(values: F64) -> tuple[int, int]:
     """Exponents of the two limbs: n terms of at most 2**room each cannot overflow int64."""
     top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    if not math.isfinite(top):  # as an integer it would be any number
+        raise ValueError("only finite values add up")
     room = 62 - max(values.size, 1).bit_length()
     # below 1e-180, what is lost is less than any quantity; ldexp stays within float64
     return room - max(math.frexp(top)[1], -600), room

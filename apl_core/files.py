@@ -96,6 +96,8 @@ def kind_of(path: Path) -> str:
     if not path.exists():
         near = get_close_matches(path.name, _names_beside(path), 3, 0.5)
         raise _file_fault("APL-A01", "no such file", path, f"near names: {', '.join(near) or '–'}")
+    if not path.is_dir() and not path.is_file():
+        raise _file_fault("APL-A11", "not a regular file", path, "name the file itself")
     if path.is_dir():
         raise _file_fault("APL-A11", "a folder in place of a file", path, "name the file itself")
     kind = SUFFIXES.get(Path(path.stem if _gzipped(path) else path.name).suffix.lower())

@@ -37,6 +37,7 @@ class Field:
     synonym_patterns: tuple[str, ...]
     prefer: str | None
     sentinels: tuple[tuple[float, str], ...]
+    example: str
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _field(entry: Mapping[str, Any]) -> Field:
         tuple(entry.get("synonymPatterns", ())),
         entry.get("prefer"),
         tuple((mark["value"], mark["meaning"]) for mark in entry.get("sentinels", ())),
+        str(entry.get("example", "")),
     )
 
 

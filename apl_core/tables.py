@@ -21,7 +21,7 @@ from apl_core.schema import recognise, schema
 from apl_core.values import key_faults, value_faults
 
 KEY_CHECKED_LATER = "temps_de_parcours"  # Catchment.build finds its doubles while it indexes
-NOTES = b"apl.notes"
+NOTES, HEADERS = b"apl.notes", b"apl.headers"
 
 
 def read_table(
@@ -146,6 +146,9 @@ def checked(
         faults += key_faults(columns, shape, where)
     refuse_if(faults)
     kept = {k: v for k, v in (table.schema.metadata or {}).items() if k.startswith(b"apl.")}
+    renamed = {column: header for column, header in found.items() if header != column}
+    if renamed:
+        kept[HEADERS] = json.dumps(renamed, ensure_ascii=False).encode()
     if said:
         kept[NOTES] = json.dumps(said, ensure_ascii=False).encode()
     return pa.table(columns).replace_schema_metadata(kept or None)
@@ -155,3 +158,9 @@ def notes_of(table: pa.Table) -> list[str]:
     """What was noticed while a table was read: rows and columns set aside, commas understood."""
     text = (table.schema.metadata or {}).get(NOTES)
     return list(json.loads(text)) if text else []
+
+
+def headers_of(table: pa.Table) -> dict[str, str]:
+    """The headers of the file, by column, where they are not ours."""
+    text = (table.schema.metadata or {}).get(HEADERS)
+    return dict(json.loads(text)) if text else {}

@@ -58,6 +58,7 @@ class Territory:
     @classmethod
     def from_table(cls, communes: pa.Table) -> Territory:
         """The territory of a ``communes`` table (column ``code_commune``)."""
+        communes = communes if isinstance(communes, pa.Table) else pa.table(communes)
         return cls.from_codes(communes.column("code_commune").combine_chunks())
 
     def __len__(self) -> int:
@@ -91,6 +92,24 @@ class Territory:
             at = column_values(chunk.indices, np.int32, fill=len(words))
             np.take(table, at, out=part, mode="clip")  # clip: no buffered copy of the result
         return found
+
+    def ordered(self, table: pa.Table) -> pa.Table:
+        """The rows of a table with ``code_commune``, in the order of the codes.
+
+        Raises
+        ------
+        TableError
+            A code that is not the territory's, that is missing, or that comes twice.
+        """
+        at = self.positions(table.column("code_commune"))
+        if at.size == len(self) and bool((at == np.arange(at.size)).all()):
+            return table
+        place = np.full(len(self), -1)
+        place[at[at >= 0]] = np.flatnonzero(at >= 0)
+        if at.size != len(self) or (place < 0).any():
+            absent = [self.codes[int(k)].as_py() for k in np.flatnonzero(place < 0)[:20]]
+            raise TableError([_not_the_same(absent, at)])
+        return table.take(pa.array(place))
 
     def _look_up(self, codes: pa.Array) -> I32:
         """Positions of plain codes, with one more entry for null: -1."""
@@ -137,4 +156,17 @@ def _doubled(codes: list[str]) -> Fault:
         column="code_commune",
         values=tuple(codes[:20]),
         count=len(codes),
+    )
+
+
+def _not_the_same(absent: list[str], at: I32) -> Fault:
+    return Fault(
+        "APL-C14",
+        "another set of communes than the territory's",
+        f"{int((at < 0).sum()):,} rows have other codes, or a code comes twice or lacks",
+        "give one row a commune of the territory",
+        "communes",
+        "code_commune",
+        values=tuple(absent),
+        count=max(len(absent), int((at < 0).sum())),
     )

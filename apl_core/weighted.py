@@ -51,7 +51,7 @@ class Weighted:
 
     def demand(self, demand: F64, *, threads: int = 1) -> F64:
         """Step 1, D_j: weighted demand around each place of practice, float64[n]."""
-        x = _vector(demand, "demand", len(self.pairs.land))
+        x = vector(demand, "demand", len(self.pairs.land))
         limbs = None if self.level is None else split(x, int(self.level.max()))
         if limbs is None:
             out = np.zeros(x.size, dtype=np.float64)
@@ -82,7 +82,7 @@ class Weighted:
         float64[n]
             0 where there is no supply, and where nobody can reach it.
         """
-        e = _vector(supply, "supply", len(self.pairs.land))
+        e = vector(supply, "supply", len(self.pairs.land))
         d = self.demand(demand, threads=threads)
         return np.divide(e, d, out=np.zeros_like(e), where=(e > 0) & (d > 0))
 
@@ -102,7 +102,7 @@ class Weighted:
         >>> (weighted.access(ratio) * 100_000).tolist()
         [100.0, 66.66666666666667]
         """
-        x = _vector(ratio, "ratio", len(self.pairs.land))
+        x = vector(ratio, "ratio", len(self.pairs.land))
         limbs = None if self.level is None else split(x, int(self.level.max()))
         start = self.pairs.start
         if limbs is None:
@@ -150,7 +150,7 @@ def _in_blocks(work: Callable[[int, int], Any], start: I64, threads: int) -> lis
         return list(pool.map(work, cuts[:-1], cuts[1:]))
 
 
-def _vector(x: F64, name: str, n: int) -> F64:
+def vector(x: F64, name: str, n: int) -> F64:
     """``x`` as read-only contiguous float64[n], finite and not negative."""
     values = np.ascontiguousarray(x, dtype=np.float64)
     if values.shape != (n,):

@@ -420,7 +420,8 @@ def test_demand_refuses(structure: Structure, fees: Mapping[int, float], fault: 
 
 
 def test_a_commune_with_inhabitants_and_no_ages_is_named() -> None:
-    people, communes = by_age({("01001", 0): 9}), pa.table({"population": [9, 4, 0]})
+    people, codes = by_age({("01001", 0): 9}), ["2A004", "01001", "01002"]
+    communes = pa.table({"code_commune": codes, "population": [0, 9, 4]})
     with pytest.raises(TableError) as refused:
         demand(people, consumption({0: 1}), LAND, LAW, communes)
     assert (refused.value.fault, refused.value.values) == ("APL-D06", ("01002",))
@@ -428,4 +429,5 @@ def test_a_commune_with_inhabitants_and_no_ages_is_named() -> None:
     with pytest.raises(TableError) as refused:
         given_demand(given_ones, LAND, communes)
     assert refused.value.values == ("01002",)
-    assert given_demand(given_ones, LAND, pa.table({"population": [9, 0, 0]})).tolist() == [8.5, 0.0, 0.0]
+    empty = pa.table({"code_commune": codes, "population": [0, 9, 0]})
+    assert given_demand(given_ones, LAND, empty).tolist() == [8.5, 0.0, 0.0]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.law import Parameters, Rules, SupplyRules
-from apl_core import Catchment, Fault, RuleError, TableError, Territory, exact_sums, refuse_if
+from apl_core import Fault, RuleError, TableError, Territory, exact_sums, refuse_if
 from apl_core.errors import SHOWN, at_rows
 from apl_core.exact import exact_table
 from apl_core.territory import column_values
@@ -135,26 +135,6 @@ def positions(table: pa.Table, land: Territory, name: str) -> NDArray[np.int32]:
     return at
 
 
-def all_reached(at: NDArray[np.int32], pairs: Catchment, name: str) -> None:
-    """Refuse rows of supply, at these positions, in a commune that no travel time leads to."""
-    rows = np.flatnonzero(~pairs.paired[at])
-    if rows.size:
-        codes = pairs.land.codes.take(pa.array(at))
-        raise TableError(
-            [
-                Fault(
-                    "APL-D07",
-                    "supply in a commune of no pair",
-                    "nobody can reach these rows: no travel time leads to their commune",
-                    "complete the travel times, or choose --self-pair 0",
-                    name,
-                    "code_commune",
-                    **at_rows(rows, codes),
-                )
-            ]
-        )
-
-
 def _persons(table: pa.Table) -> _Persons:
     """Rows gathered by ``identifiant``."""
     names = table.column("identifiant")
@@ -204,7 +184,7 @@ def _retained(
                 Fault(
                     "APL-F07",
                     "the floor in acts is not given",
-                    "the text gives 544 acts for 2021 as an example, not a figure for every year",
+                    "the text gives that of 2021 as an example, not a figure for every year",
                     "give supply.plancher_actes with --parameters, or read the floor in fees",
                 )
             ]
@@ -313,7 +293,7 @@ def _shares(table: pa.Table, who: _Persons, places: str) -> F64:
 def given_demand(population_standardisee: pa.Table, land: Territory, communes: pa.Table) -> F64:
     """The standardised population of a table, float64[n]; a commune with inhabitants must be there.
 
-    ``communes`` is the table, in the order of ``land.codes``.
+    ``communes`` is the table of that name.
     """
     at = positions(population_standardisee, land, "population_standardisee")
     values = column_values(population_standardisee.column("population_standardisee"), np.float64)
@@ -345,7 +325,7 @@ def demand(
     land : Territory
     rules : Rules
     communes : pyarrow.Table, optional
-        In the order of ``land.codes``; a commune with inhabitants and no ages is refused.
+        The table of that name; a commune with inhabitants and no ages is refused.
 
     Returns
     -------
@@ -450,7 +430,7 @@ def _of_sex(table: pa.Table, sex: str) -> F64:
 
 
 def _all_there(present: Mask, land: Territory, communes: pa.Table, table: str) -> None:
-    populations = column_values(communes.column("population"), np.int64)
+    populations = column_values(land.ordered(communes).column("population"), np.int64)
     missing = np.flatnonzero((populations > 0) & ~present)
     if missing.size:
         persons = int(populations[missing].sum())

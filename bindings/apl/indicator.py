@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from apl.law import Rules
 from apl_core import AplError, Catchment, Fault, TableError, exact_sums
 from apl_core.errors import at_rows
+from apl_core.weighted import vector
 
 F64 = NDArray[np.float64]
 
@@ -61,6 +62,10 @@ def two_steps(
     AplError
         A defect of ours: Σ demand · access is not the supply that somebody can reach.
     """
+    supply, demand = (
+        vector(supply, "supply", len(pairs.land)),
+        vector(demand, "demand", len(pairs.land)),
+    )
     lost = pairs.unreached_supply(supply)
     if lost.size:
         raise TableError([_no_pair(pairs, supply, lost)])
@@ -107,8 +112,7 @@ def table(pairs: Catchment, found: Indicator, communes: pa.Table | None) -> pa.T
     """An `Indicator` as the table ``apl_communes``, one row a commune, by code."""
     columns = {"code_commune": pairs.land.codes}
     if communes is not None:
-        order = np.argsort(pairs.land.positions(communes.column("code_commune")))
-        there = communes.take(pa.array(order))
+        there = pairs.land.ordered(communes)
         for name in ("code_bvcv", "code_region"):  # plain: a dictionary keeps the order of rows
             columns[name] = there.column(name).cast(pa.string())
         columns["population"] = there.column("population")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from apl.indicator import Indicator
-from apl.law import Rules
+from apl.law import Parameters, Rules
+from apl.plausible import ENOUGH, lonely
 from apl.travel import estimate_of
 from apl.zoning import Ranking
 from apl_core import Catchment
@@ -47,7 +47,7 @@ def notices(
     estimate = estimate_of(tables["temps_de_parcours"])
     if estimate:
         yield Notice("APL-S02", "travel times are an estimate, not a measure")
-    yield from _pairs(pairs, rules)
+    yield from _pairs(pairs, persons, rules)
     empty = int(np.count_nonzero(persons == 0))
     if empty:
         yield Notice("APL-C10", f"{empty:,} communes without inhabitants have no weight")
@@ -62,8 +62,6 @@ def notices(
     if found.arithmetic != "exact":
         yield Notice("APL-N01", "quantities span too wide a range for whole numbers: float64 sums")
     yield from zone_notices(ranking)
-    for change in rules.supplied:
-        yield Notice("APL-F05", f"supplied by the caller, not law: {change}")
 
 
 def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
@@ -80,6 +78,15 @@ def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
         yield Notice("APL-C09", f"{text}: {some}")
 
 
+def unused_parameters(parameters: Parameters, *, computed: bool) -> Iterator[Notice]:
+    """Parameters that had no effect, since the FTE were given and not computed."""
+    names = ("median_acts", "ninth_decile_acts", "least_acts")
+    given = [name for name in names if getattr(parameters, name) is not None]
+    if given and not computed:
+        text = f"parameters of supply given and not used: {', '.join(given)}"
+        yield Notice("APL-F01", text)
+
+
 def zone_notices(ranking: Ranking) -> Iterator[Notice]:
     """What is to be said of a ranking."""
     for cut in ranking.cuts:
@@ -92,18 +99,20 @@ def zone_notices(ranking: Ranking) -> Iterator[Notice]:
         yield Notice("APL-C09", f"{text}: {some}")
 
 
-def _pairs(pairs: Catchment, rules: Rules) -> Iterator[Notice]:
+def _pairs(pairs: Catchment, persons: NDArray[np.int64], rules: Rules) -> Iterator[Notice]:
     limits = [band.until for band in rules.decay.bands]
     on = [int(np.count_nonzero(pairs.minutes == limit)) for limit in limits]
     if any(on):
         counts = ", ".join(f"{n:,} on {m:g}" for n, m in zip(on, limits, strict=True))
-        share = float(Fraction(100 * sum(on), max(pairs.minutes.size, 1)))
+        share = 100 * sum(on) / max(pairs.minutes.size, 1)
         yield Notice("APL-E05", f"pairs exactly on a bound: {counts} min ({share:.1f} %)")
     if pairs.self_added:
         yield Notice("APL-E02", f"{pairs.self_added:,} self pairs added at 0 minutes")
-    alone = int(np.count_nonzero(np.diff(pairs.start) <= 1))
-    if alone:
-        yield Notice("APL-E08", f"{alone:,} communes reach no other commune")
-    longest = float(pairs.minutes.max(initial=0.0))
-    if pairs.read and longest <= limits[-2 if len(limits) > 1 else -1] and len(pairs.land) > 100:
-        yield Notice("APL-E07", f"no time is over {longest:g} minutes: is the matrix cut short?")
+    alone = lonely(pairs)
+    if alone.size:
+        some = ", ".join(pairs.land.codes[int(k)].as_py() for k in alone[:10])
+        text = f"{alone.size:,} communes with {int(persons[alone].sum()):,} inhabitants"
+        yield Notice("APL-E08", f"{text} reach no other commune: {some}")
+    if len(pairs.land) >= ENOUGH and pairs.longest < 0.95 * limits[-1]:
+        text = f"no time is over {pairs.longest:g} minutes: is the matrix cut short?"
+        yield Notice("APL-E07", text)

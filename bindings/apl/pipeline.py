@@ -13,19 +13,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from apl import activity, bvcv, indicator, outputs, zoning
+from apl import activity, bvcv, indicator, outputs, plausible, zoning
 from apl.inputs import SYNTHETIC, Inputs, start_inputs
 from apl.jobs import Jobs
-from apl.law import Parameters, Rules
-from apl.noticed import Notice, notices, without_apl, zone_notices
+from apl.law import Parameters, Rules, law_page
+from apl.noticed import Notice, notices, unused_parameters, without_apl, zone_notices
 from apl.provenance import described, versions
 from apl.travel import estimate_of
 from apl_core import Catchment, Territory
 from apl_core.territory import column_values
 
 Progress = Callable[[str], None]
-# tables whose rows stand in a commune
-PLACED = {"professionnels", "offre", "population_par_age", "population_standardisee"}
+GATE_LAW = "masseur_kinesitherapeute"  # whose text `check` takes unless another is asked for
 
 
 def _silent(stage: str) -> None:
@@ -145,22 +144,13 @@ def run(
     progress("reading and indexing")
     with Jobs() as jobs:
         given = start_inputs(jobs, source, rules, time)
-        land = jobs.start(Territory.from_table, given.tables["communes"])
-        placed = jobs.start(by_position, given.tables["communes"], land)
-        index = jobs.start(
-            partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair),
-            given.tables["temps_de_parcours"],
-            land,
-        )
-        people = _start_supply(jobs, given, land, rules, parameters)
-        needs = _start_demand(jobs, given, land, placed, rules)
+        placed, index, people, needs = _start(jobs, given, rules, parameters, self_pair)
         hashes = given.start_hashes(jobs)  # last: they fill the gaps
         jobs.finish()
     communes, pairs, demand = placed.result(), index.result(), needs.result()
     tables = {name: table.result() for name, table in given.tables.items()}
     persons = column_values(communes.column("population"), np.int64)
-    how = None if "offre" in tables else people.result()
-    etp = people.result() if how is None else how.etp
+    etp, how = people.result()
     progress("two steps")
     found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
     result = indicator.table(pairs, found, communes)
@@ -168,7 +158,8 @@ def run(
     areas = bvcv.aggregate(result, communes, rules)
     ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
     said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
-    noticed = (*said, *notices(tables, pairs, found, persons, ranking, rules))
+    unused = unused_parameters(parameters, computed=how is not None)
+    noticed = (*said, *unused, *notices(tables, pairs, found, persons, ranking, rules))
     asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
     manifest = _manifest(rules, asked, given, hashes, pairs, found, how, noticed)
     done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, noticed, manifest)
@@ -180,28 +171,27 @@ def run(
 
 def check(
     source: str | Path,
+    rules: Rules | None = None,
     *,
     self_pair: str = "error",
+    parameters: Parameters | None = None,
     time: str | None = None,
     progress: Progress = _silent,
 ) -> dict[str, int]:
-    """Every gate of `run` and no computation: the rows of each table, or all faults together.
+    """Every gate of `run` and no result: the rows of each table, or all faults together.
+
+    Without ``rules``, under the newest text at hand for physiotherapists.
 
     Raises
     ------
     TableError, FileError
     """
+    law = rules or law_page(GATE_LAW)[-1]
     progress("reading and indexing")
     with Jobs() as jobs:
-        given = start_inputs(jobs, source, None, time)
-        land = jobs.start(Territory.from_table, given.tables["communes"])
-        pairs = jobs.start(
-            partial(Catchment.build, self_pair=self_pair), given.tables["temps_de_parcours"], land
-        )
-        for name in PLACED & set(given.tables):
-            at = jobs.start(partial(activity.positions, name=name), given.tables[name], land)
-            if name in ("offre", "professionnels"):
-                jobs.start(partial(activity.all_reached, name=name), at, pairs)
+        given = start_inputs(jobs, source, law, time)
+        placed, *_ = _start(jobs, given, law, parameters or Parameters(), self_pair)
+        jobs.start(partial(bvcv.attributed, rules=law), placed)
         jobs.finish()
     return {name: table.result().num_rows for name, table in given.tables.items()}
 
@@ -237,9 +227,11 @@ def zone(
     rules = rules.reading(parameters.readings)
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
+    plausible.profession(apl, rules)
     areas = bvcv.aggregate(apl, communes, rules)
     ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
-    noticed = (*without_apl(apl, communes), *zone_notices(ranking))
+    unused = unused_parameters(parameters, computed=False)
+    noticed = (*unused, *without_apl(apl, communes), *zone_notices(ranking))
     tables = {"apl_publie": apl, "communes": communes}
     manifest = {
         "software": versions(),
@@ -257,38 +249,43 @@ def zone(
     return done
 
 
-def by_position(communes: pa.Table, land: Territory) -> pa.Table:
-    """The communes in the order of the territory's codes."""
-    at = land.positions(communes.column("code_commune"))
-    if bool((at == np.arange(at.size)).all()):
-        return communes
-    return communes.take(pa.array(np.argsort(at)))
-
-
-def _start_supply(
-    jobs: Jobs, given: Inputs, land: Future[Territory], rules: Rules, parameters: Parameters
-) -> Future[Any]:
-    """FTE by commune: given, or computed (then an `activity.Supply`)."""
-    if "offre" in given.tables:
-        return jobs.start(activity.given_supply, given.tables["offre"], land)
-    job = partial(activity.supply, rules=rules, parameters=parameters)
-    return jobs.start(job, given.tables["professionnels"], land)
-
-
-def _start_demand(
-    jobs: Jobs, given: Inputs, land: Future[Territory], placed: Future[pa.Table], rules: Rules
-) -> Future[activity.F64]:
-    """The standardised population by commune: given, or computed."""
+def _start(
+    jobs: Jobs, given: Inputs, rules: Rules, parameters: Parameters, self_pair: str
+) -> tuple[Future[pa.Table], Future[Catchment], Future[Any], Future[activity.F64]]:
+    """Communes by position, indexed pairs, supply (FTE, and how) and demand, with all gates."""
     tables = given.tables
-    if "population_standardisee" in tables:
-        return jobs.start(activity.given_demand, tables["population_standardisee"], land, placed)
-    return jobs.start(
-        lambda people, fees, land, communes: activity.demand(people, fees, land, rules, communes),
-        tables["population_par_age"],
-        tables["consommation_par_age"],
+    land = jobs.start(Territory.from_table, tables["communes"])
+    placed = jobs.start(lambda land, communes: land.ordered(communes), land, tables["communes"])
+    index = jobs.start(
+        partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair),
+        tables["temps_de_parcours"],
         land,
-        placed,
     )
+    jobs.start(plausible.times, index)
+    name = "offre" if "offre" in tables else "professionnels"
+
+    def supply(table: pa.Table, land: Territory) -> tuple[activity.F64, activity.Supply | None]:
+        if name == "offre":
+            return activity.given_supply(table, land), None
+        how = activity.supply(table, land, rules, parameters)
+        return how.etp, how
+
+    people = jobs.start(supply, tables[name], land)
+    jobs.start(
+        lambda table, land, pairs, found: plausible.supply(table, name, land, pairs, found[0]),
+        *(tables[name], land, index, people),
+    )
+    if "population_standardisee" in tables:
+        source = tables["population_standardisee"]
+        needs = jobs.start(activity.given_demand, source, land, placed)
+        if rules.demand.sex == "both":
+            jobs.start(plausible.demand, needs, placed)
+    else:
+        needs = jobs.start(
+            lambda ages, fees, land, communes: activity.demand(ages, fees, land, rules, communes),
+            *(tables["population_par_age"], tables["consommation_par_age"], land, placed),
+        )
+    return placed, index, people, needs
 
 
 def _manifest(

@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.law import Rules, ZoningRules
-from apl_core import Fault, TableError
+from apl_core import Fault, RuleError, TableError
 from apl_core.errors import at_rows
 from apl_core.territory import column_values
 
@@ -127,6 +127,8 @@ def rank(
     units, without = _ordered(areas, territories_without_apl or {}, law)
     if not units.code or units.after[-1] <= 0:
         raise TableError([_nobody()])
+    if np.isnan(units.apl).all():
+        raise TableError([_no_apl()])
     ends, cuts = _cut(units, law)
     zone = np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)]))
     bvcv = _columns(areas, units, zone, law.zones, cuts)
@@ -145,6 +147,9 @@ def _ordered(
     bad = np.flatnonzero(~np.isfinite(given))
     if bad.size:
         raise TableError([_not_finite(areas, bad)])
+    scored = {r for r, a in zip(areas["code_region"].to_pylist(), given, strict=True) if a >= 0}
+    if scored & set(outside):
+        raise RuleError([_counted_twice(sorted(scored & set(outside)))])
     out = sorted(outside)
     code = areas.column("code_bvcv").to_pylist()
     code += [f"territory without APL of region {region}" for region in out]
@@ -275,6 +280,17 @@ def _parts(units: _Units, zone: NDArray[np.int64], zones: tuple[str, ...]) -> pa
     )
 
 
+def _no_apl() -> Fault:
+    return Fault(
+        "APL-C09",
+        "no BVCV has an APL",
+        "there is nothing to rank",
+        "give the APL of communes with inhabitants",
+        "bvcv",
+        "apl",
+    )
+
+
 def _nobody() -> Fault:
     return Fault(
         "APL-C10",
@@ -295,4 +311,14 @@ def _not_finite(areas: pa.Table, rows: NDArray[np.int64]) -> Fault:
         "bvcv",
         "apl",
         **at_rows(rows, areas.column("code_bvcv")),
+    )
+
+
+def _counted_twice(regions: list[str]) -> Fault:
+    return Fault(
+        "APL-F07",
+        "territories without APL in regions that have one",
+        f"region {', '.join(regions)} stands in the table: its inhabitants would count twice",
+        "leave the region out of territories_without_apl",
+        values=tuple(regions),
     )
