@@ -34,8 +34,10 @@ def _writable_cache() -> bool:
     """
     if "NUMBA_CACHE_DIR" in os.environ:
         return True
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(base) / "apl" / "numba"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    if not base.is_absolute() or not base.parent.is_dir():  # no home: no cache, and no new "~"
+        return False
+    folder = base / "apl" / "numba"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

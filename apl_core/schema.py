@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -114,10 +114,10 @@ def recognise(
 ) -> tuple[dict[str, str], list[Fault]]:
     """Which header holds which column of the table.
 
-    A column is looked for under its own name, then under its synonyms (the earlier wins), then by
-    pattern on the header without accents, case and double spaces; never by position. ``choose``
-    names the header (or a part of it: a year, ``HC``) where several would do; ``where`` names the
-    table in faults.
+    A column is looked for under its own name, then under its synonyms (the earlier wins), each to
+    the letter and then without case, accents and double spaces; then by pattern on such a header;
+    never by position. ``choose`` names the header (or a part of it: a year, ``HC``) where several
+    would do; ``where`` names the table in faults.
 
     Returns
     -------
@@ -125,8 +125,8 @@ def recognise(
 
     Examples
     --------
-    >>> recognise(["CODGEO", "etp", "note"], schema("offre"))
-    ({'code_commune': 'CODGEO', 'etp': 'etp'}, [])
+    >>> recognise(["CODGEO", "ETP", "note"], schema("offre"))
+    ({'code_commune': 'CODGEO', 'etp': 'ETP'}, [])
     """
     found: dict[str, str] = {}
     faults: list[Fault] = []
@@ -155,15 +155,24 @@ def _candidates(field: Field, headers: Sequence[str]) -> list[str]:
     """The headers that hold a column, the best known name alone."""
     alike = [header for header in headers if _matches(field, header)]
     for name in (field.name, *field.synonyms):
-        if name in headers:
-            return _preferred(field, alike) if name in alike and name != field.name else [name]
+        named = _named(name, headers)
+        if named:
+            several = name != field.name and set(named) & set(alike)
+            return _preferred(field, alike) if several else named
     return _preferred(field, alike)
+
+
+def _named(name: str, headers: Sequence[str]) -> list[str]:
+    """The header that is this name to the letter; else those that are but for case and accents."""
+    if name in headers:
+        return [name]
+    return [header for header in headers if plain(header) == plain(name)]
 
 
 def _known(field: Field, headers: Sequence[str]) -> list[str]:
     """Every header that could hold a column."""
-    names = (field.name, *field.synonyms)
-    return [header for header in headers if header in names or _matches(field, header)]
+    names = {plain(name) for name in (field.name, *field.synonyms)}
+    return [header for header in headers if plain(header) in names or _matches(field, header)]
 
 
 def _preferred(field: Field, headers: list[str]) -> list[str]:
@@ -177,6 +186,7 @@ def _matches(field: Field, header: str) -> bool:
     return any(re.search(pattern, plain(header)) for pattern in field.synonym_patterns)
 
 
+@lru_cache(4096)  # a header is compared with every name of every column
 def plain(text: str) -> str:
     """``text`` without accents, case, or repeated spaces."""
     letters = unicodedata.normalize("NFKD", text)
@@ -184,12 +194,13 @@ def plain(text: str) -> str:
 
 
 def _absent(where: str, field: Field, headers: Sequence[str]) -> Fault:
-    known = ", ".join((field.name, *field.synonyms, *field.synonym_patterns)[:8])
+    known = ", ".join((field.name, *field.synonyms)[:8])
+    example = f"; a value of it looks like {field.example}" if field.example else ""
     return Fault(
         MISSING,
         "a column is missing",
         f"the table needs it; headers found: {', '.join(headers) or 'none'}",
-        f"name the column; known names: {known}",
+        f"name the column; known names: {known}{example}",
         where,
         field.name,
     )

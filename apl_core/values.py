@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from apl_core.convert import Column, Mask, mask
 from apl_core.errors import SHOWN, Fault, at_rows, shown
-from apl_core.schema import Schema
+from apl_core.schema import Field, Schema
 from apl_core.territory import column_values
 
 LARGEST_KEY = 2**62
@@ -84,7 +84,7 @@ def _text_faults(column: Column) -> Iterator[Fault]:
         why = f"one of: {', '.join(field.enum)}"
         kinds = [(wrong, "APL-D01", "unknown value", why, "correct it")]
     else:
-        kinds = _malformed(known, wrong, field.name, field.pattern)
+        kinds = _malformed(known, wrong, field)
     rows = np.concatenate(
         [column_values(chunk.indices, np.int32, fill=len(known)) for chunk in column.values.chunks]
     )
@@ -94,17 +94,15 @@ def _text_faults(column: Column) -> Iterator[Fault]:
             yield column.fault(fault, title, why, mend, bad)
 
 
-def _malformed(
-    known: pa.Array, wrong: Mask, name: str, pattern: str
-) -> list[tuple[Mask, str, str, str, str]]:
+def _malformed(known: pa.Array, wrong: Mask, field: Field) -> list[tuple[Mask, str, str, str, str]]:
     """Values of another form than the pattern, by what may have happened to them."""
     short = pc.replace_substring_regex(known, r"\.0+$", "")
     lost, scientific = wrong.copy(), wrong.copy()
     padded = [pc.binary_join_element_wise(zeros, short, "") for zeros in ("0", "00")]
-    fits = [mask(pc.match_substring_regex(code, pattern)) for code in padded]
+    fits = [mask(pc.match_substring_regex(code, field.pattern)) for code in padded]
     lost &= (fits[0] | fits[1]) & mask(pc.match_substring_regex(short, r"^[0-9]+$"))
     scientific &= mask(pc.match_substring_regex(known, r"^[0-9.]+[eE]\+?[0-9]+$"))
-    why = f"a value of {name} looks like {pattern}"
+    why = f"a value of {field.name} looks like {field.example}"
     cell = "a code that a spreadsheet took for a number in scientific notation"
     return [
         (lost, "APL-B05", "codes that lost their leading zero", LOST_ZERO, AS_TEXT),

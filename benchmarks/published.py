@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 import apl
 from apl import indicator, summary
-from apl.bvcv import Built
+from apl.bvcv import Built, attributed
 from apl_core.territory import column_values
 
 DATA = Path(
@@ -96,7 +95,7 @@ def bvcv_lines(communes: pa.Table, left_out: Sequence[str]) -> Iterator[Line]:
     yield exactly("BVCV, national", len(pc.unique(communes.column("code_bvcv"))), 2878)
     mayotte = sum(code.startswith("976") for code in left_out)
     yield exactly("communes without population, of Mayotte", (len(left_out), mayotte), (17, 17))
-    areas = areas_of(communes)
+    areas = attributed(communes, LAW).to_pylist()
     inside = [area for area in areas if area["code_region"] == "93"]
     yield exactly(
         "region 93: BVCV, inhabitants",
@@ -110,19 +109,6 @@ def bvcv_lines(communes: pa.Table, left_out: Sequence[str]) -> Iterator[Line]:
         named = [area for area in inside if area["code_bvcv"].startswith(prefix)]
         ours = (len(named), sum(area["population"] for area in named))
         yield exactly(f"  code {prefix}…: BVCV, inhabitants", ours, (count, persons))
-
-
-def areas_of(communes: pa.Table) -> list[dict[str, Any]]:
-    """The BVCV with their region of attribution and population."""
-    nothing = pa.table(
-        {
-            "code_commune": communes.column("code_commune"),
-            "apl": pa.nulls(communes.num_rows, pa.float64()),
-            "population_standardisee": pa.nulls(communes.num_rows, pa.float64()),
-        }
-    )
-    found: list[dict[str, Any]] = apl.aggregate(nothing, communes, LAW).to_pylist()
-    return found
 
 
 def zone_lines(communes: pa.Table) -> Iterator[Line]:

@@ -40,7 +40,7 @@ def communes_table(rows: Sequence[tuple[str, str, str, int]]) -> pa.Table:
     )
 
 
-def apl_table(rows: Sequence[tuple[str, float | None, float]]) -> pa.Table:
+def apl_table(rows: Sequence[tuple[str, float | None, float | None]]) -> pa.Table:
     code, value, standard = zip(*rows, strict=True)
     return pa.table(
         {
@@ -105,6 +105,70 @@ def test_an_apl_for_an_unknown_commune_is_refused() -> None:
     rows = [("01001", "Z", "84", 9)]
     with pytest.raises(TableError, match="APL-C14"):
         aggregate(apl_table([("01009", 4.0, 9.0)]), communes_table(rows), LAW)
+
+
+NAN, INF = float("nan"), float("inf")
+OF_TWO = [("01001", "Z", "84", 9), ("01002", "Z", "84", 0)]
+GOOD = ("01002", 5.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "faults"),
+    [
+        ([("01001", NAN, 9.0), GOOD], [("APL-D01", "apl", (1,), ("nan",))]),
+        ([GOOD, ("01001", INF, 9.0)], [("APL-D02", "apl", (2,), ("inf",))]),
+        ([("01001", -1.0, 9.0)], [("APL-D03", "apl", (1,), ("-1",))]),
+        ([("01001", 4.0, NAN)], [("APL-D01", "population_standardisee", (1,), ("nan",))]),
+        ([("01001", 4.0, INF)], [("APL-D02", "population_standardisee", (1,), ("inf",))]),
+        ([("01001", 4.0, -2.0)], [("APL-D03", "population_standardisee", (1,), ("-2",))]),
+        ([GOOD, ("01001", 4.0, None)], [("APL-D01", "population_standardisee", (2,), ("01001",))]),
+        (
+            [GOOD, ("01001", 4.0, 9.0), ("01002", 6.0, 1.0)],
+            [("APL-D05", "code_commune", (1, 3), ("01002", "01002"))],
+        ),
+        (
+            [("01001", NAN, -1.0), ("01001", 4.0, 9.0), ("01009", INF, 1.0)],
+            [
+                ("APL-C14", "code_commune", (3,), ("01009",)),
+                ("APL-D05", "code_commune", (1, 2), ("01001", "01001")),
+                ("APL-D01", "apl", (1,), ("nan",)),
+                ("APL-D02", "apl", (3,), ("inf",)),
+                ("APL-D03", "population_standardisee", (1,), ("-1",)),
+            ],
+        ),
+    ],
+)
+@pytest.mark.parametrize("weight", ["population_standardisee", "population"])
+def test_what_has_no_mean_is_refused_all_together(
+    rows: list[tuple[str, float | None, float | None]], faults: list[Any], weight: str
+) -> None:
+    with pytest.raises(TableError) as refused:
+        aggregate(apl_table(rows), communes_table(OF_TWO), replace(LAW, weight=weight))
+    assert [(f.fault, f.column, f.rows, f.values) for f in refused.value.faults] == faults
+
+
+@pytest.mark.parametrize("persons", [[-1, 9], [None, 9]])
+def test_inhabitants_that_are_none_or_below_zero_are_refused(persons: list[int | None]) -> None:
+    communes = communes_table(OF_TWO).set_column(3, "population", pa.array(persons, pa.int64()))
+    with pytest.raises(TableError) as refused:
+        aggregate(apl_table([("01001", 4.0, 9.0)]), communes, LAW)
+    assert (refused.value.table, refused.value.column) == ("communes", "population")
+
+
+def test_numbers_of_other_types_and_no_number_at_all_are_understood() -> None:
+    communes = communes_table(OF_TWO[:1])
+    for value, kind in ((None, pa.null()), (4, pa.int32()), (4.0, pa.float32())):
+        column = pa.array([value], kind)
+        scores = pa.table(
+            {"code_commune": ["01001"], "apl": column, "population_standardisee": column}
+        )
+        assert aggregate(scores, communes, LAW).column("apl").to_pylist() == [value]
+
+
+def test_a_commune_without_inhabitants_needs_no_standardised_population() -> None:
+    scores = apl_table([("01001", 4.0, 9.0), ("01002", 6.0, None)])
+    found = aggregate(scores, communes_table(OF_TWO), LAW).to_pylist()
+    assert [(row["apl"], row["population_standardisee"]) for row in found] == [(4.0, 9.0)]
 
 
 @given(st.floats(1e-6, 500), st.lists(st.floats(0.001, 1e6), min_size=1, max_size=3))

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from naive import Commune
 
 import apl
-from apl.bvcv import Built, build
+from apl.bvcv import Built, bare_overseas, build
+from apl.country import country
 from apl.law import Rules
 from apl_core import TableError
 
@@ -220,6 +221,7 @@ RURAL = {
     for number, area in enumerate((1, 1, 3, 3, 5, 5), start=1)
 }
 HEADS = {code: 100 + int(code[-1]) for code in RURAL}
+BESIDE = {**RURAL, "38001": Commune("38001", "3801", "38000")}
 
 
 def merged(*rows: tuple[int, str, str, str], rules: Rules = LAW, **more: Any) -> Built:
@@ -287,14 +289,42 @@ def test_movements_outside_of_the_dates_or_between_other_kinds_are_left() -> Non
 
 
 def test_a_change_of_code_keeps_the_commune_its_people_and_its_unit() -> None:
-    found = merged((41, DAY, "01004", "38004"))
+    found = merged((41, DAY, "01004", "38004"), communes=BESIDE, people=HEADS)
     assert units(found)["38004"] == "01003"
     assert columns(found.communes, "code_commune", "population")["38004"] == 104
     back = merged((50, DAY, "01004", "01009"), (50, NEXT, "01009", "01004"))
     assert back.communes.equals(built(RURAL, HEADS).communes)
-    on = merged((41, DAY, "01004", "38004"), (32, NEXT, "38004", "01001"))
+    on = merged((41, DAY, "01004", "38004"), (32, NEXT, "38004", "01001"))  # back before the end
     assert on.merged == {"01004": "01001"}
     assert columns(on.communes, "code_commune", "population")["01001"] == 101 + 104
+
+
+def places_of(built: Built) -> dict[str, tuple[str, str]]:
+    """Département and region of each commune."""
+    names = ("code_commune", "code_departement", "code_region")
+    rows = zip(*(built.communes.column(name).to_pylist() for name in names), strict=True)
+    return {code: (departement, region) for code, departement, region in rows}
+
+
+def test_a_commune_that_changes_departement_takes_its_region_too() -> None:
+    """01002 → 13099: région 84 → 93; its BVCV, which may lie in both, stays the same."""
+    beside = {**RURAL, "13001": Commune("13001", "1301", "13000")}
+    people = {**HEADS, "13001": 7}
+    found = merged((41, DAY, "01002", "13099"), communes=beside, people=people)
+    assert (places_of(found)["13099"], units(found)["13099"]) == (("13", "93"), "01001")
+    assert places_of(found)["01001"] == ("01", "84")
+    end = merged((41, DAY, "01002", "13099"), (32, NEXT, "13099", "13001"), communes=beside,
+                 people=people)  # fmt: skip
+    assert places_of(end)["13001"] == ("13", "93")
+    within = merged((50, DAY, "01002", "01099"))
+    assert places_of(within)["01099"] == ("01", "84")
+
+
+def test_a_departement_that_the_geography_does_not_have_is_refused() -> None:
+    with pytest.raises(TableError) as refused:
+        merged((41, DAY, "01002", "69002"), (41, DAY, "01004", "2A004"))
+    assert [f.fault for f in refused.value.faults] == ["APL-C17"]
+    assert (refused.value.column, refused.value.values) == ("code_apres", ("2A004", "69002"))
 
 
 def test_a_commune_without_population_stays_left_out_when_it_merges() -> None:
@@ -347,3 +377,38 @@ def test_the_order_of_movements_changes_nothing(data: st.DataObject) -> None:
     assert first.communes.equals(second.communes)
     assert first.merged_areas == second.merged_areas
     assert sum(first.communes.column("population").to_pylist()) == sum(HEADS.values())
+
+
+# An overseas code without mark
+
+
+def in_units(**unit_of: str) -> pa.Table:
+    codes = [name.removeprefix("c") for name in unit_of]
+    return pa.table({"code_commune": codes, "code_bvcv": list(unit_of.values())})
+
+
+def test_a_bare_overseas_code_is_a_living_area_whose_pole_is_in_it() -> None:
+    good = in_units(c97105="97106_", c97106="97106", c97107="97106", c05023="05046", c13201="13201")
+    assert bare_overseas(good) == []
+    text = good.column("code_bvcv").dictionary_encode()
+    assert bare_overseas(good.set_column(1, "code_bvcv", text)) == []
+
+
+def test_a_bare_overseas_canton_is_refused() -> None:
+    """97106 is a commune, but of another BVCV; 97199 is none. 0501 is for the schema to refuse."""
+    table = in_units(
+        c97105="97106", c97106="97107_", c05023="05046", c97108="97199", c97109="97106"
+    )
+    (fault,) = bare_overseas(table)
+    assert (fault.fault, fault.table, fault.column) == ("APL-C13", "communes", "code_bvcv")
+    assert (fault.rows, fault.values, fault.count) == ((1, 4, 5), ("97106", "97199", "97106"), 3)
+    assert "_" in fault.mend
+
+
+def test_what_build_makes_of_a_country_has_no_ambiguous_code() -> None:
+    made = country()
+    found = build(made["geographie"], made["population_municipale"], LAW)
+    assert bare_overseas(found.communes) == []
+    assert bare_overseas(built().communes) == []
+    overseas = [code for code in units(found).values() if code.startswith("97")]
+    assert {len(code) for code in overseas} == {5, 6}

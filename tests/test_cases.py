@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import pytest
 from numpy.typing import NDArray
 from shared import CASES, needs_cases
 
+import apl
 from apl_core import (
     Catchment,
     Exponential,
@@ -33,10 +35,10 @@ from apl_core import (
     TableError,
     Territory,
     Weighted,
-    exact_sums,
 )
 
 F64 = NDArray[np.float64]
+LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 FULL = 1e-12  # the largest tolerance that goes with full precision
 
 INDEX = json.loads((CASES / "index.json").read_text()) if CASES.is_dir() else []
@@ -216,6 +218,25 @@ def test_one_sum_with_growing_weights() -> None:
     meet(dict(zip(codes, sums.tolist(), strict=True)), case.expected, case.raw["tolerance"])
 
 
+def areas(
+    zone: Mapping[str, str],
+    scores: Mapping[str, tuple[float, float]],
+    people: Mapping[str, Any],
+    regions: Mapping[str, str] | None = None,
+) -> pa.Table:
+    """What the engine makes of communes with (APL, weight), inhabitants and a region."""
+    codes = list(zone)
+    communes = {
+        "code_commune": codes,
+        "code_bvcv": [zone[code] for code in codes],
+        "code_region": [(regions or {}).get(code, "84") for code in codes],
+        "population": pa.array([int(people[code]) for code in codes], pa.int64()),
+    }
+    values, weights = zip(*(scores[code] for code in codes), strict=True)
+    result = {"code_commune": codes, "apl": values, "population_standardisee": weights}
+    return apl.aggregate(pa.table(result), pa.table(communes), LAW)
+
+
 @needs_cases
 def test_zone_means() -> None:
     case = Case.read("catchment_r/aggregate_weighted_mean")
@@ -223,13 +244,10 @@ def test_zone_means() -> None:
     zone = {code: code[: case.raw["prefix"]] for code in values}
     exact = naive.zone_means(values, people, zone)
     meet({name: float(mean) for name, mean in exact.items()}, case.expected, case.raw["tolerance"])
-    index = np.array([sorted(case.expected).index(name) for name in zone.values()])
-    weight = np.array([people[code] for code in values], dtype=np.float64)
-    above, below = (
-        exact_sums(index, terms, len(case.expected))
-        for terms in (weight * np.array(list(values.values())), weight)
+    found = areas(zone, {code: (values[code], float(people[code])) for code in values}, people)
+    means = dict(
+        zip(*(found.column(name).to_pylist() for name in ("code_bvcv", "apl")), strict=True)
     )
-    means = dict(zip(sorted(case.expected), (above / below).tolist(), strict=True))
     meet(means, case.expected, case.raw["tolerance"])
 
 
@@ -238,3 +256,7 @@ def test_region_of_most_inhabitants() -> None:
     case = Case.read("drees_zonage_ars/majority_region_rule")
     zone = dict.fromkeys(case.demand, "Z")
     assert naive.attribute(zone, case.raw["regions"], case.demand) == case.expected
+    found = areas(zone, dict.fromkeys(zone, (1.0, 1.0)), case.demand, case.raw["regions"])
+    assert found.select(["code_bvcv", "code_region"]).to_pylist() == [
+        {"code_bvcv": unit, "code_region": region} for unit, region in case.expected.items()
+    ]

@@ -50,6 +50,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["run", "--profession", "masseur_kinesitherapeute", "--out", "o"], 2, "--on"),
         (["run", *LAW[:3], "2025-99-99", "--out", "o"], 2, "2025-99-99"),
         (["run", "nowhere", *LAW, "--out", "o"], 5, "APL-A01"),
+        (["run", *LAW, "--parameters", "none.toml", "--out", "o"], 5, "no parameter file"),
         (["run", *LAW[:3], "2020-01-01", "--out", "o"], 4, "2024-03-20"),
         (["run", "--profession", "plombier", *LAW[2:], "--out", "o"], 4, "plombier"),
         (["rules", "--profession", "infirmier"], 4, "infirmier"),
@@ -87,10 +88,20 @@ def test_rules_prints_each_figure_beside_its_article() -> None:
         "annexe, 4.1.3",
         "below 10 minutes",
         "2/3",
-        "reading: 15 minutes",
+        "reading: bands — 'moins de 10' leaves 10 to the second band",
         "TSSH2408601A",
+        "reading: No public source at hand gives the dates",
     ):
-        assert words in done.stdout or words == "reading: 15 minutes"
+        assert words in done.stdout, words
+    shown = {tuple(line.rsplit(maxsplit=1)) for line in done.stdout.splitlines() if line.strip()}
+    for key, value in (
+        ("  per", "100000"),
+        ("  rule", "most_population"),
+        ("  urban pole", "pole_commune"),
+        ("  rescale", "sum_to_population"),
+        ("  bounds", "computed_unless_given"),
+    ):
+        assert (key, value) in shown, key
     versions = json.loads(apl("rules", *LAW, "--json").stdout)["versions"]
     assert versions[0]["blocks"][4]["values"]["below 15 minutes"] == "2/3"
     assert "masseur_kinesitherapeute" in apl("rules").stdout
@@ -127,6 +138,68 @@ def test_bvcv_then_zone_on_files(tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "z").iterdir()} == {
         "bvcv.csv", "parts_regionales.csv", "manifeste.json"
     }  # fmt: skip
+
+
+def test_travel_times_refuse_an_output_before_they_search(tmp_path: Path) -> None:
+    """The coordinates are not even read: they are not there."""
+    (tmp_path / "t.csv").write_text("mine")
+    for name, fault in (("t.xlsx", "APL-A07"), ("t.csv", "APL-I03")):
+        done = apl("travel-times", str(tmp_path / "none.csv"), "--out", str(tmp_path / name))
+        assert done.returncode == 5
+        assert fault in done.stderr
+        assert "searching" not in done.stderr
+    assert (tmp_path / "t.csv").read_text() == "mine"
+
+
+def places(folder: Path, codes: list[str], communes: list[str]) -> list[str]:
+    """Coordinates and communes as files; the arguments of `apl travel-times` on them."""
+    rows = (f"{code},{5 + k / 100:.2f},46.0" for k, code in enumerate(codes))
+    (folder / "c.csv").write_text("code_commune,longitude,latitude\n" + "\n".join(rows) + "\n")
+    table = (f"{code},01,84,100,{code}" for code in communes)
+    header = "code_commune,code_departement,code_region,population,code_bvcv\n"
+    (folder / "communes.csv").write_text(header + "\n".join(table) + "\n")
+    return ["travel-times", str(folder / "c.csv"), "--communes", str(folder / "communes.csv"),
+            "--out", str(folder / "t.csv")]  # fmt: skip
+
+
+def test_travel_times_of_the_communes_of_a_table(tmp_path: Path) -> None:
+    """Coordinates of one year, communes of another: who is dropped and who is missing is said."""
+    gone = [f"01{k:03}" for k in range(101, 123)]
+    arguments = places(tmp_path, ["01001", "01002", *gone], ["01001", "01002", "01300"])
+    done = apl(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert f"22 places that the table of communes does not have: {', '.join(gone[:20])}, …" in (
+        done.stdout
+    )
+    assert "1 commune without coordinates: 01300" in done.stdout
+    told = json.loads(apl(*arguments, "--overwrite", "--json").stdout)
+    assert told["dropped"] == {"count": 22, "first": gone[:20]}
+    assert told["without_coordinates"] == {"count": 1, "first": ["01300"]}
+    assert (told["places"], told["pairs"]) == (2, 4)
+    codes = {
+        line.split(",")[0].strip('"') for line in (tmp_path / "t.csv").read_text().splitlines()
+    }
+    assert codes == {"origine", "01001", "01002"}
+
+
+def test_coordinates_of_other_places_altogether_are_refused(tmp_path: Path) -> None:
+    done = apl(*places(tmp_path, ["01001"], ["01002"]))
+    assert done.returncode == 3
+    assert "APL-C02" in done.stderr
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_what_the_caller_supplies_is_said_once_in_the_head(tmp_path: Path) -> None:
+    folder = written(tmp_path / "in")
+    (tmp_path / "parameters.toml").write_text('[readings]\n"zoning.astride" = "include"\n')
+    arguments = ["run", str(folder), *LAW, "--parameters", str(tmp_path / "parameters.toml")]
+    done = apl(*arguments, "--out", str(tmp_path / "o"))
+    head, _, _ = done.stdout.partition("Zone ")
+    assert head.count("supplied by the caller, not law: zoning.astride = include") == 1
+    law = json.loads((tmp_path / "o" / "manifeste.json").read_text(encoding="utf-8"))["rules"]
+    assert law["supplied_by_the_caller_not_law"] == ["zoning.astride = include"]
+    assert law["values"]["zoning"]["astride"] == "include"
+    assert law["readings"]["zoning.astride"].startswith("include: supplied by the caller")
 
 
 @pytest.mark.parametrize("name", ["temps_de_parcours.parquet", "temps_de_parcours.csv"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from datetime import date, timedelta
@@ -173,19 +174,45 @@ def blocks() -> dict[str, Any]:
     return {name: block for name, block in found.items() if "properties" in block}
 
 
-def test_every_open_choice_of_the_schema_has_a_reading_in_every_page() -> None:
+def test_every_choice_of_the_schema_has_a_reading_in_every_page() -> None:
     """`aggregation.weight` is not open: the text of 2024 says by what the mean is weighted."""
-    several = {
+    choices = {
         (name, key)
         for name, block in blocks().items()
         for key, entry in block["properties"].items()
-        if len(entry.get("enum", ())) > 1 or key == "order"
+        if "enum" in entry or key == "order"
     } - {("aggregation", "weight")}
-    assert len(several) >= 12
+    assert len(choices) >= 23
     for profession in available():
         for version in law_page(profession):
             told = {(name, key) for name, c in version.citations.items() for key in c.readings}
-            assert several <= told
+            assert choices <= told
+
+
+FIXED = "fixed: the one reading at hand"
+
+
+def test_a_fixed_value_says_so_in_the_schema_and_in_every_page() -> None:
+    fixed = {
+        (name, key)
+        for name, block in blocks().items()
+        for key, entry in block["properties"].items()
+        if len(entry.get("enum", ())) == 1
+    }
+    said = {
+        (name, key)
+        for name, block in blocks().items()
+        for key, entry in block["properties"].items()
+        if entry.get("description") == FIXED
+    }
+    assert fixed == said
+    for profession in available():
+        for version in law_page(profession):
+            cited = version.citations.items()
+            assert {(name, key) for name, c in cited for key in c.fixed} == fixed
+            assert {
+                (name, key) for name, c in cited for key, why in c.readings.items() if FIXED in why
+            } == fixed
 
 
 def test_every_reading_names_a_key_of_its_block_and_its_value() -> None:
@@ -198,21 +225,56 @@ def test_every_reading_names_a_key_of_its_block_and_its_value() -> None:
                         assert reading.partition(":")[0] in entry["enum"], (name, key)
 
 
+def told(value: Any) -> str:
+    """A value of the manifest as a reading names it."""
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
 def test_a_page_s_readings_begin_with_the_value_that_it_takes() -> None:
     law = rules(MK, on=ON)
-    for name, key in (choice.split(".") for choice in _choices()):
-        value = getattr(getattr(law, name), key)
-        assert law.citations[name].readings[key].startswith(f"{value}:"), (name, key)
+    values = law.as_dict()["values"]
+    for name, citation in law.citations.items():
+        for key in set(citation.readings) - {"bands"}:
+            assert citation.readings[key].startswith(f"{told(values[name][key])}:"), (name, key)
+    assert {name for name in _choices() if name not in law.as_dict()["readings"]} == set()
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in _choices().items() for v in vs])
 def test_another_reading_is_recorded_as_the_caller_s(name: str, value: str) -> None:
     law = rules(MK, on=ON, readings={name: value})
     block, key = name.split(".")
-    assert getattr(getattr(law, block), key) == value
+    kept = law.as_dict()
+    assert told(kept["values"][block][key]) == value
+    assert kept["readings"][name].startswith(f"{value}: supplied by the caller, not law")
     assert law.supplied == (f"{name} = {value}",)
-    assert law.as_dict()["supplied_by_the_caller_not_law"] == [f"{name} = {value}"]
+    assert kept["supplied_by_the_caller_not_law"] == [f"{name} = {value}"]
+    assert law.reading({name: value}) == law, "asked twice, said once"
     assert rules(MK, on=ON).supplied == ()
+
+
+@pytest.mark.parametrize(
+    "order", ["floor,age,installed", " floor, age ,installed", ["floor", "age", "installed"]]
+)
+def test_the_order_of_the_rules_is_a_list_or_a_text(order: str | list[str]) -> None:
+    law = rules(MK, on=ON, readings={"supply.order": order})
+    assert law.supply.order == ("floor", "age", "installed")
+    assert law.supplied == ("supply.order = floor,age,installed",)
+
+
+def test_the_manifest_holds_every_value_in_force_and_the_reading_of_dates() -> None:
+    kept = rules(MK, on=ON).as_dict()
+    assert kept["dates"].startswith("No public source at hand")
+    values = kept["values"]
+    assert values["indicator"]["per"] == 100_000
+    assert values["decay"]["bands"][1] == {
+        "until": 15.0, "includes_until": False, "weight": "2/3"
+    }  # fmt: skip
+    assert values["zoning"]["classes"][2] == ["intermediaire", "2/5"]
+    assert values["attribution"] == {"rule": "most_population"}
+    assert (values["supply"]["oldest_age"], values["supply"]["least_fees"]) == (65, 10_000)
+    for name, block in blocks().items():
+        assert set(block["properties"]) - {"cite", "quote", "readings"} == set(values[name])
+    assert json.loads(json.dumps(kept)) == kept
 
 
 @pytest.mark.parametrize(
@@ -224,6 +286,10 @@ def test_another_reading_is_recorded_as_the_caller_s(name: str, value: str) -> N
         ("zoning.rest", "sur_dotee", "known: "),
         ("zoning.classes", "1/2", "known: "),
         ("aggregation.weight", "population", "known: "),
+        ("supply.order", "age,installed", "one of: age,installed,floor; "),
+        ("supply.order", "age,age,floor", "one of: "),
+        ("supply.bounds", "computed", "known: "),
+        ("territory.urban_pole", "pole_commune", "known: "),
     ],
 )
 def test_a_reading_that_does_not_exist_is_refused(name: str, value: str, mend: str) -> None:
@@ -247,10 +313,14 @@ def test_parameters_are_read(tmp_path: Path) -> None:
         "[supply]\nmediane_actes = 3783\nneuvieme_decile_actes = 6906.5\nplancher_actes = 544\n"
         '[territories_without_apl]\n"06" = 279471\n'
         '[readings]\n"zoning.astride" = "include"\nsupply.floor = "acts"\n'
+        'supply.order = ["installed", "age", "floor"]\n'
     )
-    assert parameters(tmp_path, text) == Parameters(
-        3783.0, 6906.5, 544.0, {"06": 279471}, {"zoning.astride": "include", "supply.floor": "acts"}
-    )
+    readings = {
+        "zoning.astride": "include",
+        "supply.floor": "acts",
+        "supply.order": "installed,age,floor",
+    }
+    assert parameters(tmp_path, text) == Parameters(3783.0, 6906.5, 544.0, {"06": 279471}, readings)
     assert parameters(tmp_path, "") == Parameters()
 
 
@@ -289,7 +359,8 @@ def test_a_misspelt_key_is_named_with_the_nearest(tmp_path: Path, key: str) -> N
         "[territories_without_apl]\nMayotte = 279471", '[territories_without_apl]\n"06" = -1',
         '[territories_without_apl]\n"06" = 279471.5', '[territories_without_apl]\n"06" = true',
         '[readings]\n"zoning.astride" = "in"', '[readings]\n"zoning.astride" = true',
-        '[readings]\nzoning = "include"', "[supply", "mediane_actes = 3783",
+        '[readings]\nzoning = "include"', '[readings]\n"supply.order" = ["age", "floor"]',
+        "[supply", "mediane_actes = 3783",
     ],
 )  # fmt: skip
 def test_parameters_that_mean_nothing_are_refused(tmp_path: Path, text: str) -> None:
@@ -306,10 +377,13 @@ def test_all_parameter_faults_come_together(tmp_path: Path) -> None:
     assert len(refused.value.faults) == 4
 
 
-def test_a_parameter_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(apl.AplError) as refused:
-        read_parameters(tmp_path / "none.toml")
-    assert refused.value.exit_code == 4
+def test_a_parameter_file_that_is_absent_or_unreadable_is_a_fault_of_files(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes("# médiane\n".encode("latin-1"))
+    for name, fault in (("none.toml", "APL-A01"), ("latin.toml", "APL-A11"), (".", "APL-A11")):
+        with pytest.raises(apl.FileError) as refused:
+            read_parameters(tmp_path / name)
+        assert (refused.value.exit_code, refused.value.fault) == (5, fault)
+        assert str(tmp_path) in str(refused.value)
 
 
 # The quotes

@@ -89,7 +89,7 @@ def test_results_that_stand_are_replaced_only_on_demand(tmp_path: Path) -> None:
     assert after == {**before, "mine.txt": b"not a result"}, "same inputs, same bytes"
 
 
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("nth", range(1, 5))  # three tables and the manifest
 def test_a_disk_that_refuses_leaves_the_folder_as_it_was(
     tmp_path: Path, nth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,10 +108,10 @@ def test_a_disk_that_refuses_leaves_the_folder_as_it_was(
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fails)
-    if nth <= 4:  # three tables and the manifest; after them nothing is left to fail but the names
-        with pytest.raises(apl.FileError, match="No space left"):
-            apl.run(source, LAW, out=out, overwrite=True)
-        assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    with pytest.raises(apl.FileError, match="No space left"):
+        apl.run(source, LAW, out=out, overwrite=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert count >= nth
 
 
 def test_a_run_tells_its_stages_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +150,7 @@ def test_supply_that_nobody_reaches_is_said_with_its_fte() -> None:
     assert found.manifest["counts"]["supply_unreached_etp"] == 3.5
 
 
-def test_an_estimate_is_named_in_the_manifest(tmp_path: Path) -> None:
+def test_an_estimate_is_named_in_the_manifest() -> None:
     places = pa.table(
         {
             "code_commune": ["01001", "01002", "01003", "01004"],

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shared import DATA, needs_data, needs_jit
 
 import apl
-from apl import indicator, pipeline, summary
+from apl import bvcv, indicator, pipeline, summary
 from apl.bvcv import Built
 from apl.law import Parameters
 from apl.mergers import merge
@@ -76,7 +76,7 @@ def test_bvcv_of_the_whole_country(built: Built, units: dict[str, Any]) -> None:
 
 def test_bvcv_of_region_93_are_the_guide_s_to_the_unit(built: Built, units: dict[str, Any]) -> None:
     assert region(units, "93") == {"code_region": "93", "bvcv": 167, "population": 5_118_636}
-    areas = pipeline.zone(without_any(built), built.communes, LAW).ranking.bvcv.to_pylist()
+    areas = bvcv.attributed(built.communes, LAW).to_pylist()
     ours: dict[str, list[int]] = {}
     for area in areas:
         if area["code_region"] == "93":
@@ -93,13 +93,6 @@ def test_bvcv_of_region_93_are_the_guide_s_to_the_unit(built: Built, units: dict
         entry[0] += int(row["bvcv"])
         entry[1] += int(row["population"])
     assert ours == {code: guide[code] for code in ours}
-
-
-def without_any(built: Built) -> pa.Table:
-    """No APL at all: for what does not depend on it."""
-    codes = built.communes.column("code_commune")
-    nothing = pa.nulls(len(codes), pa.float64())
-    return pa.table({"code_commune": codes, "apl": nothing, "population_standardisee": nothing})
 
 
 def test_three_overseas_cantons_bear_a_living_area_s_code(built: Built) -> None:

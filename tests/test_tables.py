@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from apl_core import AplError
-from apl_core.schema import names, recognise, schema
 from apl_core.tables import checked, notes_of, read_table
 
 Rows = Sequence[Sequence[Any]]
@@ -187,6 +186,24 @@ def drees(year: int, *, apl: str = KINÉ, units: bool = True) -> Rows:
         ["Lecture : dans la commune de …"],
         ["Source : DREES, 2024"],
     ]  # fmt: skip
+
+
+def test_a_drees_workbook_is_a_standardised_population_too(tmp_path: Path) -> None:
+    """Whatever its layout; but an empty cell is no population."""
+    new: Rows = [row for row in drees(2023) if row[:1] != ["01002"]]
+    old: Rows = [[*OLD, KINÉ, "Population standardisée"], ["01001", "x", 806, 46.1, 796.771]]
+    oldest: Rows = [["Commune", "APL", "Population standardisée par la consommation de soins"],
+              ["01001", 46.1, 796.771]]  # fmt: skip
+    for rows in (new, old, oldest):
+        path = as_xlsx(tmp_path / "population_standardisee.xlsx", feuille=rows)
+        table = read_table(path, "population_standardisee")
+        assert table.column_names == ["code_commune", "population_standardisee"]
+        row = {"code_commune": "01001", "population_standardisee": 796.771}
+        assert table.to_pylist()[0] == row
+    holed = [[*row[:3], None, *row[4:]] if row[:1] == ["01002"] else row for row in drees(2023)]
+    with pytest.raises(AplError, match="APL-D01 missing value") as caught:
+        read_table(as_xlsx(tmp_path / "holed.xlsx", feuille=holed), "population_standardisee")
+    assert caught.value.rows == (2,)
 
 
 def test_a_drees_workbook_of_several_years_needs_its_sheet(tmp_path: Path) -> None:
@@ -362,11 +379,11 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     ids=str,
 )  # fmt: skip
 def test_types_of_text(kind: pa.DataType) -> None:
-    codes = pa.chunked_array([["01001"], ["01002", "01001"]]).cast(pa.string())
+    parts = [["01001"], ["01002", "01001"]]
     if pa.types.is_dictionary(kind):
-        codes = codes.dictionary_encode().cast(kind)
+        codes = pa.chunked_array(parts).dictionary_encode().cast(kind)
     else:
-        codes = codes.cast(kind)
+        codes = pa.chunked_array(parts, type=kind)
     pairs = pa.table({"origine": codes, "destination": codes, "minutes": pa.array([1, 2, 3])})
     table = checked(pairs, "temps_de_parcours")
     assert table["origine"].to_pylist() == ["01001", "01002", "01001"]
@@ -424,21 +441,7 @@ def test_only_the_first_rows_are_listed_and_all_are_counted() -> None:
     assert caught.value.faults[0].count == 100
 
 
-# --- schemas -----------------------------------------------------------------------------------
-
-
-def test_every_table_has_a_schema_and_an_unknown_one_is_named() -> None:
-    assert all(schema(name).fields for name in names())
-    assert "law" not in names()
-    for name in ("law", "commune"):
-        with pytest.raises(AplError, match="one of: apl_communes, apl_publie"):
-            schema(name)
-
-
-def test_a_header_given_twice_is_refused() -> None:
-    found, faults = recognise(["code_commune", "etp", "etp"], schema("offre"))
-    assert found == {"code_commune": "code_commune"}
-    assert [(f.fault, f.column, f.values) for f in faults] == [("APL-B07", "etp", ("etp",))]
+# --- years ------------------------------------------------------------------------------------
 
 
 def test_of_several_years_one_is_asked_for(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner
 
 import apl
-from apl.__main__ import cli
+from apl.__main__ import main
 
 A, B, C, D = "01001", "01002", "01003", "01004"
 TIMES = {(A, B): 8, (A, C): 12, (A, D): 25, (B, C): 6, (B, D): 17, (C, D): 14}
@@ -111,39 +111,48 @@ def test_the_library_gives_the_exact_figures(floor: str) -> None:
             strict=True,
         )
     )
+    assert list(apl_of) == list(EXPECTED)
     assert all(close(apl_of[code], exact) for code, exact in EXPECTED.items())
+    assert (found.communes.num_rows, found.bvcv.num_rows, found.parts.num_rows) == (4, 2, 8)
     zones = zip(
         found.bvcv.column("code_bvcv").to_pylist(),
         found.bvcv.column("apl").to_pylist(),
         strict=True,
     )
     assert all(close(value, ZONES[code]) for code, value in zones)
+    assert found.bvcv.column("code_bvcv").to_pylist() == list(ZONES)
     assert found.supply is not None
     assert (found.supply.too_old, found.supply.newcomers, found.supply.below_floor) == (1, 1, 1)
     assert found.supply.capped == 1
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_the_command_line_gives_the_same_on_csv_files(tmp_path: Path, separator: str) -> None:
+def test_the_command_line_gives_the_same_on_csv_files(
+    tmp_path: Path,
+    separator: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     folder = written(tmp_path / "in", separator)
     out = tmp_path / "out"
-    done = CliRunner().invoke(
-        cli,
-        ["run", str(folder), "--profession", "masseur_kinesitherapeute", "--on", "2025-06-06",
-         "--out", str(out), "--format", "csv", "--parameters", str(tmp_path / "parameters.toml"),
-         "--json"],
-        catch_exceptions=False,
-    )  # fmt: skip
-    assert done.exit_code == 0
+    arguments = [
+        "run", folder, "--profession", "masseur_kinesitherapeute", "--on", "2025-06-06",
+        "--out", out, "--format", "csv", "--parameters", tmp_path / "parameters.toml", "--json",
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["apl", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
     with (out / "apl_communes.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["code_commune"] for row in rows] == [A, B, C, D]
     assert all(close(float(row["apl"]), EXPECTED[row["code_commune"]]) for row in rows)
     with (out / "bvcv.csv").open(encoding="utf-8", newline="") as file:
-        assert all(
-            close(float(row["apl"]), ZONES[row["code_bvcv"]]) for row in csv.DictReader(file)
-        )
-    summary = json.loads(done.stdout)
+        rows = list(csv.DictReader(file))
+    assert [row["code_bvcv"] for row in rows] == list(ZONES)
+    assert all(close(float(row["apl"]), ZONES[row["code_bvcv"]]) for row in rows)
+    summary = json.loads(said)
     assert summary["communes"] == 4
     assert not summary["synthetic"]
     manifest = json.loads((out / "manifeste.json").read_text(encoding="utf-8"))

@@ -179,7 +179,7 @@ def bvcv(
     """The table of communes with its BVCV, by the legal rule."""
     from apl import summary
     from apl.bvcv import build
-    from apl.outputs import write_file
+    from apl.outputs import refuse_file, write_file
     from apl_core.tables import read_table
 
     if (movements is None) != (between is None):
@@ -187,6 +187,7 @@ def bvcv(
     if (profession is None) != (on is None):
         raise click.UsageError("--profession and --on go together")
     law, _ = _law(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], parameters)
+    refuse_file(out, overwrite)
     _say("reading")
     built = build(
         read_table(geography, "geographie"),
@@ -260,31 +261,35 @@ def rules(profession: str | None, on: date | None, as_json: bool) -> None:
 @cli.command("travel-times")
 @click.argument("coordinates", type=Existing)
 @click.option("--within", type=float, default=20.0, show_default=True, help="Minutes.")
+@click.option("--communes", type=Existing, help="Only the places of this table of communes.")
 @click.option("--out", type=Existing, required=True, help="temps_de_parcours.parquet or .csv")
 @click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
 @json_option
 def travel_times(
-    coordinates: Path, within: float, out: Path, overwrite: bool, as_json: bool
+    coordinates: Path,
+    within: float,
+    communes: Path | None,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Estimated minutes where no matrix exists: an estimate, and named so."""
-    from apl import travel
-    from apl.outputs import write_file
+    from apl import summary, travel
+    from apl.outputs import refuse_file, write_file
     from apl_core.tables import read_table
 
-    table = read_table(coordinates, "coordonnees")
+    refuse_file(out, overwrite)
+    places = read_table(coordinates, "coordonnees")
+    left: dict[str, Any] = {}
+    if communes is not None:
+        places, left = summary.places_of(places, read_table(communes, "communes"))
     _say("searching neighbours")
-    times = travel.travel_times(table, within=within)
+    times = travel.travel_times(places, within=within)
     in_csv = out.suffix.lower() == ".csv"  # has no metadata: a column says it
     write_file(travel.marked(times) if in_csv else times, out, overwrite=overwrite)
-    found = {"places": table.num_rows, "pairs": times.num_rows, "out": str(out),
+    found = {"places": places.num_rows, "pairs": times.num_rows, "out": str(out), **left,
              "estimate": travel.estimate_of(times)}  # fmt: skip
-    _tell(found, as_json, _estimate_text)
-
-
-def _estimate_text(found: dict[str, Any]) -> str:
-    lines = [f"{found['pairs']:,} pairs between {found['places']:,} places: AN ESTIMATE."]
-    lines += [f"  {key}: {value}" for key, value in found["estimate"].items()]
-    return "\n".join([*lines, f"Written: {found['out']}"])
+    _tell(found, as_json, summary.estimate_text)
 
 
 def _law(profession: str, on: date, parameters: Path | None) -> tuple[Rules, Parameters]:

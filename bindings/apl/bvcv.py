@@ -8,7 +8,7 @@ canton codes equal a living area's). Arrondissements of Paris, Lyon and Marseill
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -19,15 +19,21 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from apl.law import Rules, UnitRules
-from apl.mergers import merge
+from apl.mergers import located, merge
 from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
+from apl_core.convert import Column, mask
 from apl_core.errors import SHOWN, at_rows
+from apl_core.schema import schema
 from apl_core.territory import column_values
+from apl_core.values import value_faults
 
 F64 = NDArray[np.float64]
 
 # The three cities whose arrondissements have codes of their own (INSEE, COG): first and last.
 CITIES = {"75056": (75101, 75120), "69123": (69381, 69389), "13055": (13201, 13216)}
+OVERSEAS = r"^97[0-9]{3}$"
+SCORES = ("apl", "population_standardisee")
+ONCE = "which of its values counts would depend on the order of rows"
 CITY_OF = {str(a): city for city, (low, high) in CITIES.items() for a in range(low, high + 1)}
 
 
@@ -88,7 +94,8 @@ def build(
     ------
     TableError
         A population for an unknown commune, a city given beside its arrondissements, a living area
-        whose pole is not in the geography, a commune that was split.
+        whose pole is not in the geography, a commune that was split, or that moved to a département
+        that the geography does not have.
     """
     places = _places(geographie)
     persons: dict[str, int] = dict(
@@ -110,8 +117,10 @@ def build(
         if between is None:
             raise ValueError("movements need `between`: the date of the geography, and the wanted")
         units, merged, merged_areas = merge(units, persons, movements, between, rules.territory)
-        for old, new in merged.items():
-            places.setdefault(new, replace(places[old], code=new))
+        stood = {code: (place.departement, place.region) for code, place in places.items()}
+        for old, (new, departement, region) in located(merged, stood).items():
+            moved = {"code": new, "departement": departement, "region": region}
+            places.setdefault(new, replace(places[old], **moved))
             if old in persons:
                 persons[new] = persons.get(new, 0) + persons.pop(old)
     codes = sorted(code for code in units if code in persons)
@@ -142,51 +151,26 @@ def _places(geographie: pa.Table) -> dict[str, Place]:
 
 
 def _population_faults(places: Mapping[str, Place], persons: Mapping[str, int]) -> list[Fault]:
-    faults = []
-    both = sorted({CITY_OF[c] for c in persons if c in CITY_OF and CITY_OF[c] in persons})
-    if both:
-        faults.append(
-            Fault(
-                "APL-C07",
-                "a city given beside its arrondissements",
-                "their inhabitants would count twice",
-                "keep the arrondissements alone",
-                "population_municipale",
-                "code_commune",
-                values=tuple(both),
-                count=len(both),
-            )
-        )
-    unknown = sorted(c for c in persons if CITY_OF.get(c, c) not in places and c not in places)
-    if unknown:
-        faults.append(
-            Fault(
-                "APL-C02",
-                "communes with a population that the geography does not have",
-                f"{sum(persons[c] for c in unknown):,} inhabitants would be in no zone",
-                "use one vintage of codes in both tables",
-                "population_municipale",
-                "code_commune",
-                values=tuple(unknown[:SHOWN]),
-                count=len(unknown),
-            )
-        )
-    poles = {place.living_area for place in places.values()}
-    absent = sorted(pole for pole in poles if pole not in places)
-    if absent:
-        faults.append(
-            Fault(
-                "APL-C14",
-                "living areas whose pole commune is not in the geography",
-                "the rule looks at the urban unit of the commune whose code the living area bears",
-                "use living areas and communes of one vintage",
-                "geographie",
-                "code_bassin_de_vie",
-                values=tuple(absent[:SHOWN]),
-                count=len(absent),
-            )
-        )
-    return faults
+    both = {CITY_OF[c] for c in persons if c in CITY_OF and CITY_OF[c] in persons}
+    unknown = {c for c in persons if CITY_OF.get(c, c) not in places and c not in places}
+    lost = f"{sum(persons[c] for c in unknown):,} inhabitants would be in no zone"
+    absent = {place.living_area for place in places.values()} - set(places)
+    people = ("population_municipale", "code_commune")
+    areas = ("geographie", "code_bassin_de_vie")
+    kinds = (
+        (both, "APL-C07", "a city given beside its arrondissements", people,
+         "their inhabitants would count twice", "keep the arrondissements alone"),
+        (unknown, "APL-C02", "communes with a population that the geography does not have", people,
+         lost, "use one vintage of codes in both tables"),
+        (absent, "APL-C14", "living areas whose pole commune is not in the geography", areas,
+         "the rule looks at the urban unit of the commune whose code the living area bears",
+         "use living areas and communes of one vintage"),
+    )  # fmt: skip
+    return [
+        Fault(fault, title, why, mend, *where, (), tuple(sorted(codes)[:SHOWN]), len(codes))
+        for codes, fault, title, where, why, mend in kinds
+        if codes
+    ]
 
 
 def _assign(
@@ -227,6 +211,45 @@ def _with_arrondissements(
     return places, units
 
 
+def bare_overseas(communes: pa.Table) -> list[Fault]:
+    """Overseas codes of BVCV that could be a living area's or a canton's without its mark.
+
+    97106 is both. It is the living area where the commune of that code, its pole, belongs to it;
+    else it is refused (``APL-C13``).
+
+    Parameters
+    ----------
+    communes : pyarrow.Table
+        ``code_commune``, ``code_bvcv``.
+
+    Examples
+    --------
+    >>> codes = {"code_commune": ["97105", "97106"], "code_bvcv": ["97106", "97106_"]}
+    >>> [fault.values for fault in bare_overseas(pa.table(codes))]
+    [('97106',)]
+    """
+    codes, units = (
+        communes.column(name).cast(pa.string()) for name in ("code_commune", "code_bvcv")
+    )
+    of_its_pole = pc.unique(units.filter(pc.equal(codes, units)))
+    bare = pc.match_substring_regex(units, OVERSEAS)
+    wrong = pc.and_not(bare, pc.is_in(units, value_set=of_its_pole))
+    rows = np.flatnonzero(mask(wrong))
+    if not rows.size:
+        return []
+    return [
+        Fault(
+            "APL-C13",
+            "overseas codes that may be a canton's or a living area's",
+            "no commune of that code belongs to the BVCV, as the pole of a living area would",
+            "mark cantons with _ (97106_); a living area bears the code of a commune in it",
+            "communes",
+            "code_bvcv",
+            **at_rows(rows, units),
+        )
+    ]
+
+
 # --- aggregation and attribution ---------------------------------------------------------------
 
 
@@ -251,15 +274,18 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
     Raises
     ------
     TableError
-        An APL for an unknown commune; a BVCV whose weights are all 0; a tie of regions.
+        An APL for an unknown commune, or for one twice; an APL or a population that is not a
+        quantity, or that lacks (an APL that lacks is none published): all together. A BVCV whose
+        weights are all 0; a tie of regions.
     """
     land = Territory.from_table(communes)
     order = land.positions(communes.column("code_commune"))
     if not len(land):
         raise TableError([_no_commune()])
     at = land.positions(result.column("code_commune"))
-    if (at < 0).any():
-        raise TableError([_unknown(result, np.flatnonzero(at < 0))])
+    numbers = {name: result.column(name).cast(pa.float64()) for name in SCORES}
+    result = pa.table({"code_commune": result.column("code_commune"), **numbers})
+    refuse_if([*_people_faults(communes), *_result_faults(result, communes, at, order)])
     n = len(land)
     apl, standard = np.full(n, np.nan), np.zeros(n)
     apl[at] = column_values(result.column("apl"), np.float64, fill=np.nan)
@@ -361,17 +387,63 @@ def _area_faults(units: pa.Array, empty: NDArray[np.bool_], tied: NDArray[np.boo
     return faults
 
 
-def _unknown(result: pa.Table, at: NDArray[np.int64]) -> Fault:
-    return Fault(
-        "APL-C14",
-        "an APL for communes that the table of communes does not have",
-        "they would be in no zone",
-        "use one vintage of codes in both tables",
-        "apl",
-        "code_commune",
-        **at_rows(at, result.column("code_commune")),
-    )
+def _people_faults(communes: pa.Table) -> Iterator[Fault]:
+    column = communes.column("population")
+    yield from value_faults(Column(column, schema("communes").field("population"), "communes"))
+
+
+def _result_faults(
+    result: pa.Table, communes: pa.Table, at: NDArray[np.int32], order: NDArray[np.int32]
+) -> Iterator[Fault]:
+    """What has no mean: codes that are unknown or twice, values that are no quantities."""
+    codes = result.column("code_commune")
+    count = np.bincount(at[at >= 0], minlength=order.size)
+    twice = (at >= 0) & (count[at] > 1)
+    value, weight = (result.column(name) for name in SCORES)
+    inhabited = np.zeros(order.size, dtype=np.bool_)
+    inhabited[order] = column_values(communes.column("population"), np.float64, fill=0.0) > 0
+    lost = mask(pc.is_valid(value)) & mask(pc.is_null(weight)) & (at >= 0) & inhabited[at]
+    vintage = "use one vintage of codes in both tables"
+    unknown = "an APL for communes that the table of communes does not have"
+    missing = "an APL without its population would count for nothing in the mean"
+    yield from _coded("APL-C14", unknown, "they would be in no zone", vintage, codes, at < 0)
+    yield from _coded("APL-D05", "duplicate key", ONCE, "keep one of these rows", codes, twice)
+    for name in SCORES:
+        field = schema("apl_publie").field(name)
+        yield from value_faults(Column(result.column(name), field, "apl"))
+    yield from _coded("APL-D01", "missing value", missing, "give it", codes, lost, SCORES[1])
+
+
+def _coded(
+    fault: str,
+    title: str,
+    why: str,
+    mend: str,
+    codes: pa.ChunkedArray,
+    bad: NDArray[np.bool_],
+    column: str = "code_commune",
+) -> Iterator[Fault]:
+    """A fault of the rows that ``bad`` marks, which are named by their codes."""
+    rows = np.flatnonzero(bad)
+    if rows.size:
+        yield Fault(fault, title, why, mend, "apl", column, **at_rows(rows, codes))
 
 
 def _no_commune() -> Fault:
     return Fault("APL-C10", "no commune at all", "the table is empty", "give its rows", "communes")
+
+
+def attributed(communes: pa.Table, rules: Rules) -> pa.Table:
+    """The BVCV of a table of communes with their region and population, and no APL."""
+    none = pa.nulls(communes.num_rows, pa.float64())
+    return aggregate(
+        pa.table(
+            {
+                "code_commune": communes.column("code_commune"),
+                "apl": none,
+                "population_standardisee": none,
+            }
+        ),
+        communes,
+        rules,
+    )

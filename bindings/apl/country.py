@@ -31,12 +31,12 @@ from apl.country_people import (
     professionals,
     travel_times,
 )
+from apl.travel import EARTH_KM, on_sphere
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-KM_PER_DEGREE = 111.32
-EARTH_KM = 6371.0
+KM_PER_DEGREE = 111.32  # at the equator; places are only drawn by it, distances are the sphere's
 OVERSEAS = 3  # characters in the code of an overseas département
 POLE_AMONG = 21  # one commune in 21 is the pole of a living area: 1,707 of 34,945
 POLE_AMONG_OVERSEAS = 5
@@ -229,9 +229,7 @@ def kilometres(longitude: F64, latitude: F64) -> F64:
     >>> kilometres(np.array([0.0]), np.array([90.0])).tolist()
     [[0.0, 0.0, 6371.0]]
     """
-    east, north = np.radians(longitude), np.radians(latitude)
-    unit = [np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)]
-    return np.round(EARTH_KM * np.stack(unit, axis=1), 6)
+    return np.round(EARTH_KM * on_sphere(longitude, latitude), 6)
 
 
 def _poles(rng: np.random.Generator, facts: Departements, land: Land) -> tuple[F64, I64]:

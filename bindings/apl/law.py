@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -22,7 +22,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from apl_core import Band, Fault, RuleError, Steps, refuse_if
+from apl_core import Band, Fault, FileError, RuleError, Steps, refuse_if
 from apl_core.schema import schema
 
 PROFESSIONS = (
@@ -33,15 +33,20 @@ PROFESSIONS = (
     "orthophoniste",
     "medecin_generaliste",
 )
+ORDER = "supply.order"  # the one reading that is a permutation
 
 
 @dataclass(frozen=True)
 class Citation:
-    """Where a block of rules stands in the text, its words, and how they are read."""
+    """Where a block stands in the text, its words, how they are read, and what is fixed.
+
+    A fixed value is the one reading at hand: the code does this and nothing else.
+    """
 
     cite: str
     quote: str
     readings: Mapping[str, str]
+    fixed: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,9 @@ class Rules:
     unit, territory, supply, demand, decay, weight, zoning
         The blocks.
     citations : mapping of block → Citation
+        As the page has them.
+    dates : str
+        How dates that are unknown are read.
     supplied : tuple of str
         What the caller changed; not law.
     """
@@ -129,10 +137,13 @@ class Rules:
     weight: str
     zoning: ZoningRules
     citations: Mapping[str, Citation] = field(repr=False)
+    dates: str = ""
     supplied: tuple[str, ...] = ()
 
-    def reading(self, choices: Mapping[str, str]) -> Rules:
+    def reading(self, choices: Mapping[str, str | Sequence[str]]) -> Rules:
         """The same rules with other named readings, ``{"zoning.astride": "include"}``.
+
+        ``supply.order`` takes its three rules as a list, or as a text with commas.
 
         Raises
         ------
@@ -140,38 +151,25 @@ class Rules:
             No such choice, or no such value for it; all together.
         """
         rules, faults = self, []
-        for name, value in choices.items():
+        for name, chosen in choices.items():
             block, _, key = name.partition(".")
-            allowed = _choices().get(name, ())
+            value, allowed = _as_text(chosen), _choices().get(name, ())
             if value not in allowed:
                 faults.append(_no_choice(name, value, allowed))
                 continue
-            changed = dataclasses.replace(getattr(rules, block), **{key: value})
-            note = f"{name} = {value}"
-            rules = dataclasses.replace(
-                rules,
-                **{block: changed},
-                supplied=(*rules.supplied, note),
-            )
+            kept = tuple(value.split(",")) if name == ORDER else value
+            changed = dataclasses.replace(getattr(rules, block), **{key: kept})
+            others = (note for note in rules.supplied if not note.startswith(f"{name} = "))
+            supplied = (*others, f"{name} = {value}")
+            rules = dataclasses.replace(rules, **{block: changed}, supplied=supplied)
         refuse_if(faults, RuleError)
         return rules
 
     def as_dict(self) -> dict[str, Any]:
-        """What the manifest keeps of the law."""
-        return {
-            "profession": self.profession,
-            "text": self.text,
-            "nor": self.nor,
-            "signed": self.signed.isoformat(),
-            "published": self.published,
-            "in_force": self.in_force,
-            "readings": {
-                f"{block}.{key}": reading
-                for block, citation in self.citations.items()
-                for key, reading in citation.readings.items()
-            },
-            "supplied_by_the_caller_not_law": list(self.supplied),
-        }
+        """What the manifest keeps of the law: its identity, the values in force, and why."""
+        from apl import sheet
+
+        return sheet.in_force(self)
 
 
 @dataclass(frozen=True)
@@ -192,7 +190,7 @@ class Parameters:
     ninth_decile_acts: float | None = None
     least_acts: float | None = None
     territories_without_apl: Mapping[str, int] = field(default_factory=dict)
-    readings: Mapping[str, str] = field(default_factory=dict)
+    readings: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
 KEYS = {
@@ -206,7 +204,9 @@ KEYS = {
 }
 
 
-def rules(profession: str, *, on: date, readings: Mapping[str, str] | None = None) -> Rules:
+def rules(
+    profession: str, *, on: date, readings: Mapping[str, str | Sequence[str]] | None = None
+) -> Rules:
     """The rules of a profession on a date.
 
     Parameters
@@ -262,19 +262,16 @@ def load_page(text: str, name: str) -> tuple[Rules, ...]:
     from jsonschema import Draft202012Validator
 
     try:
-        page = _iso_dates(tomllib.loads(text))
+        # dates as ISO text, so that one JSON Schema holds the page
+        page = json.loads(json.dumps(tomllib.loads(text), default=str))
     except tomllib.TOMLDecodeError as error:
         raise RuleError([_fault("not TOML", str(error), "correct the line named", name)]) from None
     breaches = Draft202012Validator(_page_schema()).iter_errors(page)
+    why = "the page breaks law.schema.json"
     refuse_if(
         (
-            _fault(
-                f"{error.json_path}: {error.message}",
-                "the page breaks law.schema.json",
-                "correct the page",
-                name,
-            )
-            for error in sorted(breaches, key=lambda e: e.json_path)
+            _fault(f"{breach.json_path}: {breach.message}", why, "correct the page", name)
+            for breach in sorted(breaches, key=lambda breach: breach.json_path)
         ),
         RuleError,
     )
@@ -292,21 +289,18 @@ def load_page(text: str, name: str) -> tuple[Rules, ...]:
 def _version(page: Mapping[str, Any], entry: Mapping[str, Any]) -> Rules:
     blocks = {key: value for key, value in entry.items() if isinstance(value, dict)}
     citations = {
-        key: Citation(value["cite"], value["quote"], value.get("readings", {}))
+        key: Citation(value["cite"], value["quote"], value.get("readings", {}), _fixed(key, value))
         for key, value in blocks.items()
     }
     signed = date.fromisoformat(entry["signed"])
     since = signed if entry["in_force"] == "unknown" else date.fromisoformat(entry["in_force"])
-    supply = blocks["supply"]
-    zoning = blocks["zoning"]
+    supply, zoning = blocks["supply"], blocks["zoning"]
     classes = tuple((c["zone"], Fraction(c["share"])) for c in zoning["classes"])
     if sum(share for _, share in classes) > 1:
         raise ValueError("the shares add up to more than 1")
-    decay = Steps(
-        tuple(
-            Band(float(b["until"]), b["includes_until"], Fraction(b["weight"]))
-            for b in blocks["decay"]["bands"]
-        )
+    bands = (
+        Band(float(band["until"]), band["includes_until"], Fraction(band["weight"]))
+        for band in blocks["decay"]["bands"]
     )
     return Rules(
         profession=page["profession"],
@@ -326,10 +320,11 @@ def _version(page: Mapping[str, Any], entry: Mapping[str, Any]) -> Rules:
             order=tuple(supply["order"]),
         ),
         demand=_take(DemandRules, blocks["demand"]),
-        decay=decay,
+        decay=Steps(tuple(bands)),
         weight=blocks["aggregation"]["weight"],
         zoning=dataclasses.replace(_take(ZoningRules, zoning), classes=classes),
         citations=citations,
+        dates=entry.get("reading", ""),
     )
 
 
@@ -338,18 +333,31 @@ def _take(kind: Any, block: Mapping[str, Any]) -> Any:
     return kind(**{f.name: block[f.name] for f in dataclasses.fields(kind)})
 
 
+def _as_text(chosen: Any) -> str:
+    """A reading as one text; the parts of an order stand between commas, without blanks."""
+    parts = chosen if isinstance(chosen, list | tuple) else str(chosen).split(",")
+    return ",".join(str(part).strip() for part in parts)
+
+
 @cache
 def _page_schema() -> dict[str, Any]:
     text = (resources.files("apl_schemas") / "law.schema.json").read_text(encoding="utf-8")
-    page: dict[str, Any] = json.loads(text)
-    return page
+    return dict(json.loads(text))
+
+
+def _fixed(block: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """The values of a block of the page that its schema holds to one."""
+    known = _page_schema()["$defs"]["version"]["properties"][block]["properties"]
+    return {k: str(v) for k, v in values.items() if len(known[k].get("enum", ())) == 1}
 
 
 @cache
 def _choices() -> dict[str, tuple[str, ...]]:
     """Each choice that the caller may read otherwise, and its values."""
     blocks = _page_schema()["$defs"]["version"]["properties"]
-    return {
+    parts = blocks["supply"]["properties"]["order"]["items"]["enum"]
+    orders = tuple(",".join(order) for order in itertools.permutations(parts))
+    return {ORDER: orders} | {
         f"{block}.{key}": tuple(entry["enum"])
         for block in ("territory", "supply", "demand", "zoning")
         for key, entry in blocks[block]["properties"].items()
@@ -365,19 +373,21 @@ def read_parameters(path: str | Path) -> Parameters:
 
     Raises
     ------
+    FileError
+        The file is absent or unreadable.
     RuleError
+        What it says; all together.
     """
+    where = str(path)
     try:
         page = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        title = "a parameter file that cannot be read"
-        raise RuleError([_fault(title, str(error), "give a TOML file", str(path))]) from None
-    where = str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError([_unreadable(error, where)]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError([_fault("not TOML", str(error), "correct the line named", where)]) from None
     faults = [_unknown_key(key, KEYS, where) for key in page if key not in KEYS]
     flat = [key for key in page if key in KEYS and not isinstance(page[key], dict)]
-    faults += [
-        _fault(f"{key} = {page.pop(key)!r}", "not a table", f"[{key}]", where) for key in flat
-    ]
+    faults += [_fault(f"{k} = {page.pop(k)!r}", "not a table", f"[{k}]", where) for k in flat]
     values: dict[str, Any] = {}
     for key, value in page.get("supply", {}).items():
         name = KEYS["supply"].get(key)
@@ -410,37 +420,29 @@ def _flat(readings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """``[readings.zoning] astride = …`` and ``"zoning.astride" = …`` mean the same."""
     for key, value in readings.items():
         if isinstance(value, dict):
-            yield from ((f"{key}.{inner}", str(v)) for inner, v in value.items())
+            yield from ((f"{key}.{inner}", _as_text(v)) for inner, v in value.items())
         else:
-            yield key, str(value)
-
-
-def _iso_dates(value: Any) -> Any:
-    """TOML dates as ISO text, so that one JSON Schema holds the page."""
-    if isinstance(value, dict):
-        return {key: _iso_dates(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_iso_dates(inner) for inner in value]
-    return value.isoformat() if isinstance(value, date) else value
+            yield key, _as_text(value)
 
 
 def _no_choice(name: str, value: str, allowed: Iterable[str], where: str | None = None) -> Fault:
-    allowed = tuple(allowed)
-    if not allowed:
+    if not (allowed := tuple(allowed)):
         return _unknown_key(name, _choices(), where)
-    mend = f"one of: {', '.join(allowed)}"
+    mend = f"one of: {'; '.join(allowed)}"  # an order has commas of its own
     return _fault(f"{name} has no reading {value!r}", "a reading is one of a list", mend, where)
 
 
+def _unreadable(error: OSError | UnicodeDecodeError, where: str) -> Fault:
+    absent = isinstance(error, FileNotFoundError)
+    fault, title = ("APL-A01", "no parameter file") if absent else ("APL-A11", "cannot be read")
+    why = (isinstance(error, OSError) and error.strerror) or str(error)
+    return Fault(fault, title, f"{Path(where).absolute()}: {why}", "give a TOML file", where)
+
+
 def _unknown_key(key: str, known: Iterable[str], where: str | None) -> Fault:
-    near = get_close_matches(
-        key.rpartition(".")[2] if "." not in str(known) else key, list(known), 1, 0.3
-    )
-    mend = (
-        f"did you mean {near[0]!r}? known: {', '.join(known)}"
-        if near
-        else (f"known: {', '.join(known)}")
-    )
+    name = key if "." in str(known) else key.rpartition(".")[2]
+    near = get_close_matches(name, list(known), 1, 0.3)
+    mend = "".join(f"did you mean {one!r}? " for one in near) + f"known: {', '.join(known)}"
     return Fault("APL-F01", f"unknown parameter {key!r}", "it would have no effect", mend, where)
 
 

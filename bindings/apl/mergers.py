@@ -27,6 +27,12 @@ HOMELESS = (
     "it goes to the BVCV of the commune whose code it takes, and takes none",
 )
 
+ELSEWHERE = (
+    "APL-C17",
+    "communes that moved to a département of unknown region",
+    "the geography has no other commune of that département, or has it in two regions",
+)
+
 
 def merge(
     units: Mapping[str, str],
@@ -100,6 +106,45 @@ def merge(
     areas = _resolved(areas)
     gone = {code: end for code, end in _resolved(gone).items() if code in units}
     return {code: areas.get(unit, unit) for code, unit in now.items()}, gone, areas
+
+
+def located(
+    merged: Mapping[str, str], places: Mapping[str, tuple[str, str]]
+) -> dict[str, tuple[str, str, str]]:
+    """Old code → new code, its département and its region.
+
+    ``places`` holds département and region of the codes of the geography. A new code in another
+    département takes those of the communes that are there.
+
+    Raises
+    ------
+    TableError
+        The geography has no commune of that département, or has it in two regions.
+
+    Examples
+    --------
+    >>> located({"01002": "69002"}, {"01002": ("01", "84"), "69001": ("69", "84")})
+    {'01002': ('69002', '69', '84')}
+    """
+    among: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for code, place in places.items():
+        among[_departement(code)].add(place)
+    found, lost = {}, []
+    for old, new in merged.items():
+        at_home = new in places or _departement(old) == _departement(new)
+        there = {places.get(new, places[old])} if at_home else among[_departement(new)]
+        if len(there) == 1:
+            found[old] = (new, *next(iter(there)))
+        else:
+            lost.append(new)
+    if lost:
+        raise TableError([_movement_fault(*ELSEWHERE, sorted(set(lost)))])
+    return found
+
+
+def _departement(code: str) -> str:
+    """The département in a commune's code: two characters, three overseas."""
+    return code[:3] if code.startswith("97") else code[:2]
 
 
 def _events(

@@ -16,6 +16,8 @@ from apl_core import Fault, FileError
 
 MANIFEST = "manifeste.json"
 FORMATS = ("parquet", "csv")
+SYNTHETIC_KEY = b"apl.synthetic"
+SYNTHETIC_COLUMN = "synthetique"
 
 
 def write_results(
@@ -25,6 +27,7 @@ def write_results(
     *,
     file_format: str = "parquet",
     overwrite: bool = False,
+    synthetic: bool = False,
 ) -> dict[str, str]:
     """Write tables and their manifest into a folder; the manifest last.
 
@@ -40,7 +43,11 @@ def write_results(
         Completed with the name, size and sha256 of each output.
     file_format : {"parquet", "csv"}
     overwrite : bool
-        Replace the results of an earlier run. Other files of the folder are never touched.
+        Replace the results of an earlier run; those that its manifest lists and this run does not
+        write are removed once the new ones stand. Other files are never touched.
+    synthetic : bool
+        The tables describe no real place, and say so: in their metadata, in CSV by a column. A
+        manifest that has ``synthetic`` true means the same.
 
     Returns
     -------
@@ -49,9 +56,14 @@ def write_results(
     Raises
     ------
     FileError
-        The folder holds something and ``overwrite`` is False; the disk refuses.
+        An unknown format; the folder holds something and ``overwrite`` is False; the disk refuses.
     """
+    if file_format not in FORMATS:
+        raise _unknown_format(file_format, f"one of: {' or '.join(FORMATS)}")
     refuse_standing(out, overwrite)
+    if synthetic or manifest.get("synthetic"):
+        tables = {name: _marked(table, file_format) for name, table in tables.items()}
+    earlier = _listed(out)
     names = {name: out / f"{name}.{file_format}" for name in tables}
     staged: list[tuple[Path, Path]] = []
     try:
@@ -80,17 +92,14 @@ def write_results(
     finally:
         for partial, _ in staged:
             partial.unlink(missing_ok=True)
+    _remove(out, earlier - set(outputs) - {MANIFEST})
     return {name: str(entry["sha256"]) for name, entry in outputs.items()}
 
 
 def write_file(table: pa.Table, path: Path, *, overwrite: bool = False) -> None:
     """Write one table; the suffix decides its format (``.parquet``, ``.csv``)."""
+    refuse_file(path, overwrite)
     file_format = path.suffix.lower().removeprefix(".")
-    if file_format not in FORMATS:
-        mend = f"a name that ends in {' or '.join('.' + f for f in FORMATS)}"
-        raise FileError([Fault("APL-A07", "unknown kind of output", str(path), mend)])
-    if path.exists() and not overwrite:
-        raise _standing(path, [path.name])
     partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +109,15 @@ def write_file(table: pa.Table, path: Path, *, overwrite: bool = False) -> None:
         raise _refused(path, error) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def refuse_file(path: Path, overwrite: bool) -> None:
+    """Raise FileError where `write_file` would: the suffix, or what stands there."""
+    if path.suffix.lower().removeprefix(".") not in FORMATS:
+        mend = f"a name that ends in {' or '.join('.' + f for f in FORMATS)}"
+        raise _unknown_format(str(path), mend)
+    if path.exists() and not overwrite:
+        raise _standing(path, [path.name])
 
 
 def refuse_standing(out: Path, overwrite: bool) -> None:
@@ -140,6 +158,38 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _marked(table: pa.Table, file_format: str) -> pa.Table:
+    """A table that says of itself that it describes no real place; CSV has no metadata."""
+    from apl.inputs import SYNTHETIC  # which hashes its files with this module
+
+    if file_format == "csv":
+        return table.append_column(SYNTHETIC_COLUMN, pa.repeat(pa.scalar(True), table.num_rows))
+    known = table.schema.metadata or {}
+    return table.replace_schema_metadata({**known, SYNTHETIC_KEY: SYNTHETIC.encode()})
+
+
+def _listed(out: Path) -> set[str]:
+    """The files of this folder that the manifest of an earlier run lists as its outputs."""
+    try:
+        found = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    listed = found.get("outputs") if isinstance(found, dict) else None
+    names = listed if isinstance(listed, dict) else {}
+    return {name for name in names if Path(name).name == name and (out / name).is_file()}
+
+
+def _remove(out: Path, names: set[str]) -> None:
+    try:
+        for name in sorted(names):
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        why = f"{error.strerror or error}"
+        mend = "remove it by hand; the new results stand"
+        title = "a result of an earlier run cannot be removed"
+        raise FileError([Fault("APL-I02", title, why, mend, str(error.filename))]) from None
+
+
 def _put(path: Path, write: Callable[[Path], Any]) -> None:
     write(path)
     with path.open("rb+") as file:
@@ -157,6 +207,10 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _unknown_format(asked: str, mend: str) -> FileError:
+    return FileError([Fault("APL-A07", "unknown kind of output", asked or "(empty)", mend)])
 
 
 def _standing(path: Path, found: list[str]) -> FileError:

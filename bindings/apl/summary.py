@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from apl.law import Rules
 from apl.noticed import Notice
 from apl.zoning import FRANCE, Ranking
+from apl_core import Fault, TableError
+from apl_core.errors import SHOWN
 from apl_core.territory import column_values
 
 F64 = NDArray[np.float64]
@@ -159,17 +162,10 @@ def _table(rows: list[list[str]]) -> list[str]:
 
 def of_communes(built: Any, rules: Rules) -> dict[str, Any]:
     """What `apl.bvcv.build` made: counts by region of attribution and by prefix of the code."""
-    from apl.bvcv import aggregate
+    from apl.bvcv import attributed
 
     communes = built.communes
-    nothing = pa.table(
-        {
-            "code_commune": communes.column("code_commune"),
-            "apl": pa.nulls(communes.num_rows, pa.float64()),
-            "population_standardisee": pa.nulls(communes.num_rows, pa.float64()),
-        }
-    )
-    areas = aggregate(nothing, communes, rules).to_pylist()
+    areas = attributed(communes, rules).to_pylist()
     regions: dict[str, dict[str, Any]] = {}
     for area in areas:
         for code in (area["code_region"], FRANCE):
@@ -209,3 +205,54 @@ def communes_text(found: Mapping[str, Any]) -> str:
     for old, new in found["merged_bvcv"].items():
         lines.append(f"BVCV {old} merged into {new}: their poles did")
     return "\n".join([*lines, "", f"Written: {found['out']}"])
+
+
+def places_of(coordinates: pa.Table, communes: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
+    """The coordinates of the places of a table ``communes``, and what the two do not share.
+
+    Raises
+    ------
+    TableError
+        They share nothing.
+    """
+    places, codes = (
+        table.column("code_commune").cast(pa.string()).combine_chunks()
+        for table in (coordinates, communes)
+    )
+    known = pc.is_in(places, codes)
+    dropped = places.filter(pc.invert(known)).sort()
+    missing = codes.filter(pc.invert(pc.is_in(codes, places))).sort()
+    if not pc.any(known).as_py():
+        fault = Fault(
+            "APL-C02",
+            "no place is in the table of communes",
+            f"it has {len(codes):,} communes and none of the {len(places):,} places",
+            "use one vintage of codes in both tables",
+            "coordonnees",
+            "code_commune",
+            values=tuple(dropped[:SHOWN].to_pylist()),
+            count=len(dropped),
+        )
+        raise TableError([fault])
+    told = {"dropped": dropped, "without_coordinates": missing}
+    return coordinates.filter(known), {
+        name: {"count": len(some), "first": some[:SHOWN].to_pylist()} for name, some in told.items()
+    }
+
+
+def estimate_text(found: Mapping[str, Any]) -> str:
+    """What `apl travel-times` made, as a person reads it."""
+    lines = [f"{found['pairs']:,} pairs between {found['places']:,} places: AN ESTIMATE."]
+    lines += [f"  {key}: {value}" for key, value in found["estimate"].items()]
+    if "dropped" in found:
+        beyond = "that the table of communes does not have"
+        lines.append(_some(found["dropped"], "place", beyond))
+        lines.append(_some(found["without_coordinates"], "commune", "without coordinates"))
+    return "\n".join([*lines, f"Written: {found['out']}"])
+
+
+def _some(told: Mapping[str, Any], thing: str, which: str) -> str:
+    """A count, and the first of them by name."""
+    count, first = told["count"], told["first"]
+    names = f": {', '.join(first)}" if first else ""
+    return f"{count:,} {thing}{'s' * (count != 1)} {which}{names}{', …' * (count > len(first))}"

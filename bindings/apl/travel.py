@@ -23,7 +23,7 @@ from apl_core.territory import column_values
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
-EARTH_KM = 6371.0088  # mean radius (IUGG)
+EARTH_KM = 6371.0  # mean radius (IUGG: 6371.0088, 1.4e-6 more); the embedded country has it too
 METADATA_KEY = b"apl.estimate"
 COLUMN = "estimation"
 TENTHS = 10  # per minute: the model is off by minutes, more digits would be noise
@@ -195,6 +195,20 @@ def estimate_of(times: pa.Table) -> dict[str, Any] | None:
     return None
 
 
+def on_sphere(longitude: F64, latitude: F64) -> F64:
+    """Points of the unit sphere, float64[n, 3], from degrees (float64[n]).
+
+    Examples
+    --------
+    >>> on_sphere(np.array([0.0]), np.array([90.0])).round(9).tolist()
+    [[0.0, 0.0, 1.0]]
+    """
+    east, north = np.radians(longitude), np.radians(latitude)
+    return np.column_stack(
+        (np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north))
+    )
+
+
 def marked(times: pa.Table) -> pa.Table:
     """Estimated times with a column that says so, for files without metadata (CSV)."""
     return times.append_column(COLUMN, pa.repeat(pa.scalar(True), times.num_rows))
@@ -214,10 +228,7 @@ def _places(coordinates: pa.Table) -> tuple[pa.Array, F64]:
     order = pc.sort_indices(codes)
     codes, rows = codes.take(order), column_values(order, np.int64)
     refuse_if([*_code_faults(codes, rows), *_degree_faults(degrees)])
-    east, north = (np.radians(degrees[name][rows]) for name in ("longitude", "latitude"))
-    return codes, np.column_stack(
-        (np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north))
-    )
+    return codes, on_sphere(degrees["longitude"][rows], degrees["latitude"][rows])
 
 
 def _neighbours(points: F64, km: float) -> tuple[I32, I32, F64]:
