@@ -49,14 +49,13 @@ def _number_faults(column: Column) -> Iterator[Fault]:
     finite = math.isfinite(least) and math.isfinite(most)
     if finite and low <= least and most <= high and not any(least <= m <= most for m in marks):
         return
-    wide = "" if high == math.inf else f" and at most {high:g}"
-    negative = low == 0 and high == math.inf
-    title = "negative value" if negative else f"outside {low:g} to {high:g}"
-    out = np.isfinite(values) & ~np.isin(values, marks) & ((values < low) | (values > high))
+    odd = np.isin(values, marks) | ~np.isfinite(values)
+    below, above = "negative value" if low == 0 else f"below {low:g}", f"above {high:g}"
     kinds: list[tuple[Mask, str, str, str]] = [
         (np.isnan(values), "APL-D01", "NaN", "a missing value is not a number, and never 0"),
         (np.isinf(values), "APL-D02", "infinite value", "not a quantity"),
-        (out, "APL-D03", title, f"{field.name} is at least {low:g}{wide}"),
+        (~odd & (values < low), "APL-D03", below, f"{field.name} is at least {low:g}"),
+        (~odd & (values > high), "APL-D03", above, f"{field.name} is at most {high:g}"),
     ]
     for mark, meaning in field.sentinels:
         kinds.append((values == mark, "APL-D03", f"{mark:g} ({meaning})", "not a quantity"))

@@ -304,14 +304,14 @@ def test_whole_numbers(text: str, value: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "fault"),
-    [("12.5", "APL-D04"), ("12,5", "APL-D04"), ("1e300", "APL-D04"), ("nan", "APL-D01"),
+    [("12.5", "APL-D04"), ("12,5", "APL-D04"), ("1e300", "APL-D04 APL-D03"), ("nan", "APL-D01"),
      ("inf", "APL-D02"), ("nd", "APL-D01"), ("1,234,567", "APL-D01"), ("", "APL-D01"),
      ("-3", "APL-D03")],
 )  # fmt: skip
 def test_what_is_no_count(text: str, fault: str, tmp_path: Path) -> None:
     with pytest.raises(AplError) as caught:
         read(tmp_path, POPULATION.format(text), "population_municipale")
-    assert [f.fault for f in caught.value.faults] == [fault]
+    assert [f.fault for f in caught.value.faults] == fault.split()
     assert caught.value.rows == (1,)
 
 

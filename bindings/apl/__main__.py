@@ -3,6 +3,7 @@ to standard error. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import traceback
@@ -310,6 +311,9 @@ def _tell(found: dict[str, Any], as_json: bool, text: Any) -> None:
 def main() -> None:
     """Run the command line and leave with the exit code of the failure, never a bare traceback."""
     as_json = "--json" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):  # a terminal without "…" must not fail a run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -18,7 +18,6 @@ from difflib import get_close_matches
 from fractions import Fraction
 from functools import cache
 from importlib import resources
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +192,7 @@ class Parameters:
     readings: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
+LARGEST = 1e9  # of a parameter, as of a quantity in the tables
 KEYS = {
     "supply": {
         "mediane_actes": "median_acts",
@@ -393,7 +393,9 @@ def read_parameters(path: str | Path) -> Parameters:
         name = KEYS["supply"].get(key)
         if name is None:
             faults.append(_unknown_key(f"supply.{key}", KEYS["supply"], where))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
+        elif (
+            isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST
+        ):
             title = f"supply.{key} = {value!r}"
             faults.append(_fault(title, "not a positive number", "correct it", where))
         else:
@@ -405,7 +407,7 @@ def read_parameters(path: str | Path) -> Parameters:
         if not re.fullmatch(codes, region):
             mend = 'two digits between quotes, as "06" for Mayotte'
             faults.append(_fault(title, "not the code of a region", mend, where))
-        if isinstance(persons, bool) or not isinstance(persons, int) or persons < 0:
+        if isinstance(persons, bool) or not isinstance(persons, int) or not 0 <= persons < LARGEST:
             faults.append(_fault(title, "not a number of persons", "correct it", where))
     readings = dict(_flat(page.get("readings", {})))
     for name, chosen in readings.items():

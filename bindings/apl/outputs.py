@@ -86,13 +86,13 @@ def write_results(
         _put(staged[-1][0], lambda path: path.write_text(text + "\n", encoding="utf-8"))
         for partial, final in staged:
             os.replace(partial, final)
-        _sync_folder(out)
     except OSError as error:
         raise _refused(out, error) from None
     finally:
         for partial, _ in staged:
             partial.unlink(missing_ok=True)
     _remove(out, earlier - set(outputs) - {MANIFEST})
+    _sync_folder(out)
     return {name: str(entry["sha256"]) for name, entry in outputs.items()}
 
 

@@ -20,7 +20,7 @@ from apl.law import Parameters, Rules, law_page
 from apl.noticed import Notice, notices, unused_parameters, without_apl, zone_notices
 from apl.provenance import described, versions
 from apl.travel import estimate_of
-from apl_core import Catchment, Territory
+from apl_core import Catchment, Territory, refuse_if
 from apl_core.territory import column_values
 
 Progress = Callable[[str], None]
@@ -228,6 +228,7 @@ def zone(
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
     plausible.profession(apl, rules)
+    refuse_if(bvcv.bare_overseas(communes))
     areas = bvcv.aggregate(apl, communes, rules)
     ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
     unused = unused_parameters(parameters, computed=False)
@@ -256,6 +257,7 @@ def _start(
     tables = given.tables
     land = jobs.start(Territory.from_table, tables["communes"])
     placed = jobs.start(lambda land, communes: land.ordered(communes), land, tables["communes"])
+    jobs.start(lambda communes: refuse_if(bvcv.bare_overseas(communes)), tables["communes"])
     index = jobs.start(
         partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair),
         tables["temps_de_parcours"],
