@@ -110,6 +110,8 @@ def _text(column: Column) -> Converted:
     if not column.field.required and not (column.field.pattern or column.field.enum):
         return Converted(values.cast(pa.string()))  # a label: nothing looks it up
     values = _encoded(values)
+    if not column.field.pattern and not column.field.enum:
+        values = _blank_is_missing(values)
     names = VALUES.get(column.field.name)
     if names:
         return Converted(_renamed(values, names))
@@ -146,6 +148,16 @@ def _encoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
             if not lists or _each_once(values.chunk(0).dictionary):
                 return values
     return values.cast(pa.string()).dictionary_encode().unify_dictionaries()
+
+
+def _blank_is_missing(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """An identifier of blanks names nobody: all who bear it would be one person."""
+    words = values.chunk(0).dictionary if values.num_chunks else pa.array([], pa.string())
+    if not pc.any(pc.equal(pc.utf8_trim_whitespace(words), "")).as_py():
+        return values
+    plain = values.cast(pa.string())
+    blank = pc.equal(pc.utf8_trim_whitespace(plain), "")
+    return _encoded(pc.if_else(blank, pa.scalar(None, pa.string()), plain))
 
 
 def _each_once(words: pa.Array) -> bool:

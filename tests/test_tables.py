@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from apl_core import AplError
+from apl_core import AplError, TableError
 from apl_core.tables import checked, notes_of, read_table
 
 Rows = Sequence[Sequence[Any]]
@@ -450,3 +450,20 @@ def test_of_several_years_one_is_asked_for(tmp_path: Path) -> None:
         read(tmp_path, text, "population_municipale")
     found = read(tmp_path, text, "population_municipale", choose={"population": "2021"})
     assert found[0]["population"] == 20
+
+
+def test_blank_identifiers_name_nobody() -> None:
+    people = pa.table(
+        {
+            "identifiant": ["a", "", "  "],
+            "code_commune": ["01001"] * 3,
+            "age": [40] * 3,
+            "actes": [1.0] * 3,
+            "honoraires": [1.0] * 3,
+            "installe_dans_l_annee": [False] * 3,
+        }
+    )
+    with pytest.raises(TableError) as caught:
+        checked(people, "professionnels")
+    assert (caught.value.fault, caught.value.column) == ("APL-D01", "identifiant")
+    assert caught.value.rows == (2, 3)
