@@ -24,6 +24,7 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 TRUE, FALSE = ("true", "1", "oui", "1.0"), ("false", "0", "non", "0.0")
 # Values that other files use for ours: INSEE's census counts men as 1 and women as 2.
 VALUES = {"sexe": {"1": "M", "2": "F", "H": "M"}}
+BLANK = r"^\s*$"
 SPACES = r"[\s\x{00A0}\x{202F}]"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(nan|NaN|inf|Inf)$"
 LARGEST = 2**53  # beyond it a float64 no longer tells whole numbers apart
@@ -153,10 +154,10 @@ def _encoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def _blank_is_missing(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """An identifier of blanks names nobody: all who bear it would be one person."""
     words = values.chunk(0).dictionary if values.num_chunks else pa.array([], pa.string())
-    if not pc.any(pc.equal(pc.utf8_trim_whitespace(words), "")).as_py():
+    if not pc.any(pc.match_substring_regex(words, BLANK)).as_py():
         return values
     plain = values.cast(pa.string())
-    blank = pc.equal(pc.utf8_trim_whitespace(plain), "")
+    blank = pc.match_substring_regex(plain, BLANK)
     return _encoded(pc.if_else(blank, pa.scalar(None, pa.string()), plain))
 
 
