@@ -111,7 +111,7 @@ class Catchment:
         minutes, faults = _checked_minutes(table.column("minutes"))
         for column, positions in (("origine", origin), ("destination", destination)):
             faults += _unknown_codes(table, column, positions)
-        known = np.arange(origin.size)
+        known = None
         if faults:  # the other faults are looked for among the pairs that are left
             known = np.flatnonzero((origin >= 0) & (destination >= 0))
             origin, destination, minutes = origin[known], destination[known], minutes[known]
@@ -119,7 +119,8 @@ class Catchment:
         if self_pair == "error" and missing.any():
             faults.append(_missing_self(land, missing))
         if order is not None:
-            faults += _double_pairs(origin[order], destination[order], known[order], table)
+            rows = order if known is None else known[order]
+            faults += _double_pairs(origin[order], destination[order], rows, table)
         refuse_if(faults)
 
         added = np.flatnonzero(missing).astype(np.int32) if self_pair == "0" else missing[:0]

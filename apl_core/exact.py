@@ -36,9 +36,12 @@ class Limbs:
 
     def join(self, sums: I64, denominator: int) -> F64:
         """The float64 value of sums of limbs (int64[m, 2]), over a common denominator."""
-        high = np.ldexp(sums[:, 0].astype(np.float64), -self.shift)
-        low = np.ldexp(sums[:, 1].astype(np.float64), -self.shift - self.below)
-        joined: F64 = (high + low) / denominator
+        # products with powers of two are exact, and five times as fast as np.ldexp
+        joined: F64 = sums[:, 0].astype(np.float64)
+        joined *= math.ldexp(1.0, -self.shift)
+        joined += sums[:, 1] * math.ldexp(1.0, -self.shift - self.below)
+        if denominator != 1:
+            joined /= denominator
         return joined
 
 

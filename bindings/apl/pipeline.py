@@ -253,17 +253,9 @@ def zone(
 def _start(
     jobs: Jobs, given: Inputs, rules: Rules, parameters: Parameters, self_pair: str
 ) -> tuple[Future[pa.Table], Future[Catchment], Future[Any], Future[activity.F64]]:
-    """Communes by position, indexed pairs, supply (FTE, and how) and demand, with all gates."""
+    """Communes by position, indexed pairs, supply (FTE, and how) and demand; then all gates."""
     tables = given.tables
-    land = jobs.start(Territory.from_table, tables["communes"])
-    placed = jobs.start(lambda land, communes: land.ordered(communes), land, tables["communes"])
-    jobs.start(lambda communes: refuse_if(bvcv.bare_overseas(communes)), tables["communes"])
-    index = jobs.start(
-        partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair),
-        tables["temps_de_parcours"],
-        land,
-    )
-    jobs.start(plausible.times, index)
+    times = tables["temps_de_parcours"]
     name = "offre" if "offre" in tables else "professionnels"
 
     def supply(table: pa.Table, land: Territory) -> tuple[activity.F64, activity.Supply | None]:
@@ -272,21 +264,29 @@ def _start(
         how = activity.supply(table, land, rules, parameters)
         return how.etp, how
 
+    def demand(ages: pa.Table, fees: pa.Table, land: Territory, communes: pa.Table) -> activity.F64:
+        return activity.demand(ages, fees, land, rules, communes)
+
+    land = jobs.start(Territory.from_table, tables["communes"])
+    placed = jobs.start(lambda land, communes: land.ordered(communes), land, tables["communes"])
+    build = partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair)
+    index = jobs.start(build, times, land)
+    if "population_standardisee" in tables:
+        one = tables["population_standardisee"]
+        needs = jobs.start(activity.given_demand, one, land, placed)
+    else:
+        two = (tables["population_par_age"], tables["consommation_par_age"])
+        needs = jobs.start(demand, *two, land, placed)
     people = jobs.start(supply, tables[name], land)
+    # gates wait for what they look at: started last, they keep no worker from the work
+    jobs.start(lambda communes: refuse_if(bvcv.bare_overseas(communes)), tables["communes"])
+    jobs.start(plausible.times, index)
     jobs.start(
         lambda table, land, pairs, found: plausible.supply(table, name, land, pairs, found[0]),
         *(tables[name], land, index, people),
     )
-    if "population_standardisee" in tables:
-        source = tables["population_standardisee"]
-        needs = jobs.start(activity.given_demand, source, land, placed)
-        if rules.demand.sex == "both":
-            jobs.start(plausible.demand, needs, placed)
-    else:
-        needs = jobs.start(
-            lambda ages, fees, land, communes: activity.demand(ages, fees, land, rules, communes),
-            *(tables["population_par_age"], tables["consommation_par_age"], land, placed),
-        )
+    if "population_standardisee" in tables and rules.demand.sex == "both":
+        jobs.start(plausible.demand, needs, placed)
     return placed, index, people, needs
 
 

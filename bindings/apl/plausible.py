@@ -55,10 +55,9 @@ def profession(apl: pa.Table, rules: Rules) -> None:
 def lonely(pairs: Catchment) -> NDArray[np.int64]:
     """Positions of communes that reach no other commune."""
     count = np.diff(pairs.start)
-    others = np.repeat(np.arange(count.size), count) != pairs.destination
-    reach = np.zeros(count.size, dtype=np.bool_)
-    reach[np.repeat(np.arange(count.size), count)[others]] = True
-    return np.flatnonzero(~reach)
+    first = np.minimum(pairs.start[:-1], max(pairs.destination.size - 1, 0))
+    own = pairs.destination[first] == np.arange(count.size) if pairs.destination.size else count < 0
+    return np.flatnonzero((count == 0) | ((count == 1) & own))  # no pair stands twice
 
 
 def times(pairs: Catchment) -> None:
