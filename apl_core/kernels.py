@@ -161,7 +161,7 @@ def towards(
             j = destination[p]
             out_destination[k] = j
             out_minutes[k] = minutes[p]
-            k += keep[j]
+            k += np.int64(keep[j])  # a byte would wrap where the kernel is plain Python
         out_start[i + 1] = k
 
 
