@@ -155,7 +155,7 @@ def towards(
 ) -> None:
     """The pairs whose destination is kept (1, else 0), in their order. Each pair is written and
     then overwritten unless it is kept: no branch to mispredict."""
-    k = 0
+    k = np.int64(0)
     for i in range(start.size - 1):
         for p in range(start[i], start[i + 1]):
             j = destination[p]
