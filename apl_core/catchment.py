@@ -2,7 +2,7 @@
 
 The pairs are stored once. Step 1 (`apl_core.weighted`) is a scatter over that same index: sums of
 whole numbers do not depend on their order, so that the second orientation, which a float sum would
-need for fixed bits and threads, is not built (8 ms of 40 for the nation).
+need for fixed bits and threads, is not built (15 ms for the nation).
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _survey(
 
     The order is by origin, then destination; None where the pairs stand in it: a file in order (as
     matrices are exported) costs this one pass and has no pair twice. Else two counting sorts
-    (numpy's argsort of a combined key, rejected, takes ten times as long).
+    (numpy's argsort of a combined key, rejected, takes five times as long).
     """
     start = np.zeros(n + 1, dtype=np.int64)
     own, paired = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)

@@ -36,7 +36,7 @@ class Limbs:
 
     def join(self, sums: I64, denominator: int) -> F64:
         """The float64 value of sums of limbs (int64[m, 2]), over a common denominator."""
-        # products with powers of two are exact, and five times as fast as np.ldexp
+        # products with powers of two are exact; np.ldexp, as right, is a third slower
         joined: F64 = sums[:, 0].astype(np.float64)
         joined *= math.ldexp(1.0, -self.shift)
         joined += sums[:, 1] * math.ldexp(1.0, -self.shift - self.below)

@@ -10,8 +10,9 @@ of a band as an integer numerator; the denominator is common and applied by the 
 
 A sum is carried in two int64 limbs, ``high`` and ``low`` (see `apl_core.exact`). Integer sums do
 not depend on their order: the same bits for any order of rows, any split over threads, any renaming
-of communes. A float64 CSR product, the rejected alternative, changes the last bit of 59 % of the
-communes when they are renamed, and gains nothing nationally (both run in about 2 ms a step).
+of communes. A float64 CSR product, the rejected alternative, takes half the time (nationally 2.8 ms
+a step against 5 to 6.6, of some 200 for a run), and renaming changes the last bit of 76 % of the
+results.
 """
 
 from __future__ import annotations

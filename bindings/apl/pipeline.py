@@ -186,11 +186,12 @@ def check(
     ------
     TableError, FileError
     """
-    law = rules or law_page(GATE_LAW)[-1]
+    parameters = parameters or Parameters()
+    law = (rules or law_page(GATE_LAW)[-1]).reading(parameters.readings)
     progress("reading and indexing")
     with Jobs() as jobs:
         given = start_inputs(jobs, source, law, time)
-        placed, *_ = _start(jobs, given, law, parameters or Parameters(), self_pair)
+        placed, *_ = _start(jobs, given, law, parameters, self_pair)
         jobs.start(partial(bvcv.attributed, rules=law), placed)
         jobs.finish()
     return {name: table.result().num_rows for name, table in given.tables.items()}
