@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import apl
+from apl.blocks import Unknown
+from apl.law import Rules, available, law_page
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE, UPPER, PAPER = ROOT / "apl_core", ROOT / "bindings" / "apl", ROOT / "data_schemas"
@@ -21,8 +23,8 @@ CORE, UPPER, PAPER = ROOT / "apl_core", ROOT / "bindings" / "apl", ROOT / "data_
 ONE_FILE = {
     "numba": {CORE / "kernels.py"},
     "python_calamine": {CORE / "files.py"},
-    "jsonschema": {UPPER / "law.py"},
-    "click": {UPPER / "__main__.py"},
+    "jsonschema": {UPPER / "law_schema.py"},
+    "click": {UPPER / name for name in ("__main__.py", "cli.py", "national.py", "regional.py")},
     "scipy": {UPPER / "travel.py", UPPER / "country.py", UPPER / "country_people.py"},
 }
 EAGER = {"numba", "click"}  # the kernels and the command line are what those files are
@@ -86,9 +88,18 @@ def calls(path: Path) -> Iterator[str]:
 
 
 def test_files_are_opened_in_few_places() -> None:
-    """Inputs in files.py (tables), schema.py and law.py (paper), country (facts); outputs at the
-    writing end."""
-    openers = {"files.py", "schema.py", "law.py", "country.py", "outputs.py"}
+    """Inputs in files.py (tables), schema.py, law.py, law_schema.py, benefits.py (paper),
+    parameters.py (the caller's), country (facts); outputs at the writing end."""
+    openers = {
+        "files.py",
+        "schema.py",
+        "law.py",
+        "law_schema.py",
+        "parameters.py",
+        "country.py",
+        "outputs.py",
+    }
+    openers |= {"benefits.py"}
     marks = ("open", ".open", ".read_text", ".read_bytes", ".write_text", ".write_bytes",
              "read_csv", "ParquetFile", "write_table", "write_csv", "input_stream")  # fmt: skip
     for path in [*modules(CORE), *modules(UPPER)]:
@@ -130,34 +141,69 @@ def test_kernels_do_not_divide_raise_or_allocate() -> None:
                 assert made in known, f"{kernel.name} calls {made}"
 
 
-# Figures of the law: its page's, and the year's acts, which pass through `--parameters`. 10, 20 and
-# 30 are among them, but stand for much else.
-LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
-SHARES = [share for _, share in LAW.zoning.classes]
-SHARES += list(itertools.accumulate(SHARES))
-WHOLE = {LAW.territory.urban_unit_above, LAW.supply.least_fees, LAW.supply.oldest_age, LAW.per}
-WHOLE |= {3783, 6906, 544} | {int(band.until) for band in LAW.decay.bands}
-FIGURES = {*map(float, WHOLE), *map(float, SHARES), *(float(100 * share) for share in SHARES)}
-FIGURES -= {10, 20, 30, 0.3}
-WEIGHTS = {band.weight for band in LAW.decay.bands} - {1}
-# in messages; 100,000 is the name of the unit there
+# Figures of the law: those of all its pages, and the year's acts, which pass through --parameters.
+PAGES = [version for name in available() for version in law_page(name)]
+
+
+def figures(version: Rules) -> Iterator[Fraction]:
+    """Every number of a version's known blocks, a share also in percent; weights apart."""
+    known = {n: b for n, b in version.blocks.items() if not isinstance(b, Unknown)}
+    shares: list[Fraction] = []
+    if "indicator" in known:
+        yield Fraction(known["indicator"].per)
+    if "territory" in known:
+        yield Fraction(known["territory"].urban_unit_above)
+    if "supply" in known:
+        yield from map(Fraction, (known["supply"].oldest_age, known["supply"].least_fees))
+    if "decay" in known:
+        yield from (Fraction(band.until) for band in known["decay"].bands)
+    if "zoning" in known:
+        numbers = [number for _, number in known["zoning"].classes]
+        by_share = known["zoning"].method == "shares"
+        shares += [*numbers, *itertools.accumulate(numbers)] if by_share else []
+        yield from () if by_share else numbers
+        yield from known["zoning"].printed.values()
+    for regime in known["adaptation"].regimes if "adaptation" in known else ():
+        limits = [(regime.margin,), *((move.limit, move.within) for move in regime.moves)]
+        shares += [limit for pair in limits for limit in pair if limit is not None]
+    for row in known["shares"].regions.values() if "shares" in known else ():
+        shares += row
+    yield from (number for share in shares for number in (share, 100 * share))
+
+
+ACTS = {Fraction(acts) for acts in (3783, 6906, 544)}
+LAW = {number for version in PAGES for number in figures(version)} | ACTS
+# whole numbers up to 30 also count, index and stand in INSEE's codes; 100 makes percents; 0.05 is a
+# bound of plausibility, 0.3 one of likeness between two words
+COMMON = {float(n) for n in range(31) if n != 15} | {100.0, 0.05, 0.3}
+FIGURES = {float(number) for number in LAW} - COMMON
+WEIGHTS = {band.weight for band in apl.rules(
+    "masseur_kinesitherapeute", on=date(2025, 6, 6)).decay.bands} - {1}  # fmt: skip
+# in messages: what is over 30, or no whole number over 2; 100,000 is the name of the unit there
 WRITTEN = {
     text
-    for n in WHOLE - {10, 15, 20, LAW.per}
-    for text in (f"{n}", f"{n:,}", f"{n:,}".replace(",", " "))
+    for n in LAW
+    if n > 2 and (n > 30 or n.denominator > 1) and n not in (100, 100_000)
+    for text in (f"{float(n):g}", f"{float(n):,g}", f"{float(n):,g}".replace(",", " "))
 }
-IN_TEXT = re.compile(rf"(?<![\w.,])({'|'.join(sorted(WRITTEN))})(?![\w.,]*\w)")
+IN_TEXT = re.compile(rf"(?<![\w.,])({'|'.join(map(re.escape, sorted(WRITTEN)))})(?![\w.,]*\w)")
 INVENTED = {"country.py", "country_people.py"}  # a made-up country may have any figures
 
 
 def constants(path: Path) -> Iterator[float | Fraction | str]:
-    """Every number (and quotient of two) and text of a module, docstrings apart."""
+    """Every number (and quotient of two) and text of a module, docstrings and widths apart."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     docs = {
         id(node.body[0].value)
         for node in ast.walk(tree)
         if isinstance(node, documented) and isinstance(node.body[0], ast.Expr)
+    }
+    docs |= {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None
+        for part in ast.walk(node.format_spec)
     }
     for node in ast.walk(tree):
         pair: list[ast.expr] = []
@@ -183,8 +229,18 @@ def test_the_law_has_no_figure_in_code() -> None:
     """Inhabitants, euros, ages, acts, bounds, weights and shares stand in the law page alone, and
     are in no message either."""
     assert {30_000, 10_000, 65, 15, 0.15, 0.4, 0.7, 100_000} <= FIGURES
+    assert {2.5, 0.025, 17.5, 0.175, 43.8, 0.651, 22.9, 696.6, 0.101} <= FIGURES  # other pages
     assert sorted(WEIGHTS) == [Fraction(1, 3), Fraction(2, 3)]
-    for said in ("544 in 2021", "below 10,000 €", "over 65.", "30 000", 0.15, 65, Fraction(2, 3)):
+    for said in (
+        "544 in 2021",
+        "below 10,000 €",
+        "over 65.",
+        "30 000",
+        0.15,
+        65,
+        Fraction(2, 3),
+        "at most 2.5 %",
+    ):
         assert legal(said), said
     for path in modules(UPPER):
         if path.name not in INVENTED:
