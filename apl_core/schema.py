@@ -17,6 +17,7 @@ from typing import Any
 from apl_core.errors import Fault, UsageError
 
 SUFFIX = ".schema.json"
+PAGES = ("law", "aides")  # kinds of pages, which are no table
 MISSING = "APL-B08"  # the fault of a header that is not there: such a line is not the header
 
 
@@ -83,7 +84,7 @@ def _pages() -> dict[str, Any]:
     """The schema file of each table; the law pages have a schema too, and are no table."""
     files = resources.files("apl_schemas").iterdir()
     found = {f.name.removesuffix(SUFFIX): f for f in files if f.name.endswith(SUFFIX)}
-    return {name: file for name, file in found.items() if name != "law"}
+    return {name: file for name, file in found.items() if name not in PAGES}
 
 
 def _field(entry: Mapping[str, Any]) -> Field:
