@@ -1,0 +1,389 @@
+"""Regional adaptation (annexe, V): decisions of an agency, held against the regime, then applied.
+
+The national class of each BVCV is kept beside the one in force, so that a zoning can be adapted
+again: what is held is always the whole distance from the national classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from apl.blocks import Regime, ShareRules
+from apl.law import Rules
+from apl.noticed import Notice
+from apl.regimes import Held, Unit, Units, hold, moved, printed_shares, regime_of, units_of
+from apl_core import Fault, MarginError, TableError, refuse_if
+from apl_core.errors import at_rows
+from apl_core.schema import MISSING
+from apl_core.tables import checked, read_table
+
+NATIONAL = "zone_nationale"
+PROPOSED = "proposé par la règle"  # how the motive of a suggestion begins
+# FAQ of the ministry to the agencies, February 2020, p. 13-14: a BVCV of an exchange zone that
+# another region has not classified yet.
+PROVISIONAL = "intermediaire"
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A zoning after the decisions of a region, and how much of the regime they use.
+
+    Attributes
+    ----------
+    rules : Rules
+    regime : Regime
+    units : Units
+        The BVCV attributed to the region, with their national classes.
+    zonage : pyarrow.Table
+        Every BVCV of the country; only those of the region differ from what was given.
+    held : Held
+        Changes and gauges.
+    decisions : pyarrow.Table
+        What changes a national class: those given, and those of the zoning that was given.
+    parts : pyarrow.Table
+        ``parts_regionales`` of the region after the decisions.
+    noticed : tuple of Notice
+    """
+
+    rules: Rules
+    regime: Regime
+    units: Units
+    zonage: pa.Table
+    held: Held
+    decisions: pa.Table
+    parts: pa.Table
+    noticed: tuple[Notice, ...]
+
+
+def adapt(
+    zones: pa.Table,
+    decisions: pa.Table,
+    rules: Rules,
+    *,
+    region: str,
+    regime: str | None = None,
+) -> pa.Table:
+    """The zoning after the decisions of one region, which alone decides on its BVCV.
+
+    Parameters
+    ----------
+    zones : pyarrow.Table
+        The table ``bvcv`` of `apl.classify`, whole, or a ``zonage``: earlier decisions stand until
+        others replace them, and are held with the new ones under the regime named now.
+    decisions : pyarrow.Table
+        ``code_bvcv``, ``zone``, ``motif``. Without rows, nothing changes. A decision for the
+        national class undoes an earlier one.
+    rules : Rules
+    region : str
+        Code of the region that decides.
+    regime : str, optional
+        The name of one of the regimes of the law page; default: the text's own.
+
+    Returns
+    -------
+    pyarrow.Table
+        The table ``zonage``, in the order of the rows given.
+
+    Raises
+    ------
+    MarginError
+        A rule of the regime is broken, a BVCV is another region's, or has no class; all together.
+    TableError
+        A BVCV or class that does not exist, a decision without a motive.
+    RuleError
+        No such regime, or no public source states it.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from apl.law import rules
+    >>> law = rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    >>> zones = pa.table({"code_bvcv": ["01001", "01002"], "code_region": ["84", "84"],
+    ...     "apl": [10.0, 50.0], "population": [25, 975], "zone": ["sous_dotee", "intermediaire"]})
+    >>> decisions = pa.table({"code_bvcv": ["01001"], "zone": ["tres_sous_dotee"],
+    ...     "motif": ["part des patients en affection de longue durée"]})
+    >>> adapt(zones, decisions, law, region="84").select(["zone", "article"]).to_pylist()[0]
+    {'zone': 'tres_sous_dotee', 'article': 'annexe, V, alinéa 2'}
+    """
+    return adapted(zones, decisions, rules, region=region, regime=regime).zonage
+
+
+def adapted(
+    zones: pa.Table,
+    decisions: pa.Table,
+    rules: Rules,
+    *,
+    region: str,
+    regime: str | None = None,
+) -> Adapted:
+    """`adapt`, which see, with its gauges, changes and remarks."""
+    law, table = regime_of(rules, regime), as_zonage(zones, rules)
+    units, given = units_of(table, region), checked(decisions, "decisions")
+    _refuse(table, given, rules)
+    now = _standing(table, region)
+    elsewhere = [row for row in _rows(given) if row["code_bvcv"] not in now]
+    now |= {row["code_bvcv"]: (row["zone"], row["motif"]) for row in _rows(given)
+            if row["code_bvcv"] in now}  # fmt: skip
+    held = hold(units, {code: zone for code, (zone, _) in now.items()}, rules, law)
+    faults = [*_others(table, elsewhere, region, law), *(b.fault(law) for b in held.breaches)]
+    refuse_if(faults, MarginError)
+    refuse_if(_unjustified(held, now))
+    motives = {change.unit.code: now[change.unit.code][1] for change in held.changes}
+    return Adapted(
+        rules,
+        law,
+        units,
+        _applied(table, units, held, motives, law),
+        held,
+        _decisions([(c.unit.code, c.target, motives[c.unit.code] or "") for c in held.changes]),
+        _parts(units, held, rules),
+        tuple(_notices(units, held, motives, rules)),
+    )
+
+
+def suggest(
+    zones: pa.Table,
+    rules: Rules,
+    *,
+    region: str,
+    regime: str | None = None,
+    towards: str | None = None,
+) -> pa.Table:
+    """The decisions that fill the margin of a region by the rule itself.
+
+    BVCV are moved into a class by ascending APL (then population, then code), each where no rule of
+    the regime is broken, until none fits any more. Under an order that lets nobody overtake, the
+    first that does not fit ends it.
+
+    Parameters
+    ----------
+    zones : pyarrow.Table
+        As for `adapt`; the changes of a ``zonage`` stand, and the suggestion comes on top of them.
+    rules, region, regime
+        As for `adapt`.
+    towards : str, optional
+        The class to fill; default: the first, of the lowest APL.
+
+    Returns
+    -------
+    pyarrow.Table
+        The table ``decisions``; the agency has motives of its own to put in the place of ours.
+
+    Raises
+    ------
+    MarginError
+        What stands already breaks a rule.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from apl.law import rules
+    >>> law = rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    >>> zones = pa.table({"code_bvcv": ["01001", "01002", "01003"], "code_region": ["84"] * 3,
+    ...     "apl": [10.0, 20.0, 50.0], "population": [20, 6, 974],
+    ...     "zone": ["sous_dotee", "sous_dotee", "intermediaire"]})
+    >>> suggest(zones, law, region="84").column("code_bvcv").to_pylist()
+    ['01001']
+    """
+    start = adapted(zones, no_decisions(), rules, region=region, regime=regime)
+    law, target = start.regime, towards or rules.zoning.zones[0]
+    cites = {move.origin: move.cite for move in law.moves if move.target == target}
+    after = {change.unit.code: change.target for change in start.held.changes}
+    waiting = [u for u in start.units.bvcv if u.zone in cites and u.code not in after]
+    taken: list[Unit] = []
+    found = True
+    while found:  # again from the lowest: under a printed share, one may fit after a larger one
+        found = False
+        for unit in list(waiting):
+            tried = {**after, unit.code: target}
+            if not hold(start.units, tried, rules, law).breaches:
+                after, found = tried, True
+                waiting.remove(unit)
+                taken.append(unit)
+    return _decisions([(u.code, target, f"{PROPOSED} : {cites[str(u.zone)]}") for u in taken])
+
+
+def no_decisions() -> pa.Table:
+    """The table ``decisions`` that changes nothing."""
+    return _decisions([])
+
+
+def read_zones(path: str | Path) -> pa.Table:
+    """A file as ``zonage``, or as ``bvcv`` where it has no national class beside another one."""
+    try:
+        return read_table(path, "zonage")
+    except TableError as error:
+        if not any((f.fault, f.column) == (MISSING, NATIONAL) for f in error.faults):
+            raise
+    return read_table(path, "bvcv")
+
+
+def name_of(zones: pa.Table) -> str:
+    """Which table it is: ``zonage``, or ``bvcv`` where it has the national classes alone."""
+    return "zonage" if NATIONAL in zones.column_names else "bvcv"
+
+
+def as_zonage(zones: pa.Table, rules: Rules) -> pa.Table:
+    """A table ``bvcv`` as a ``zonage`` without changes; a ``zonage`` checked.
+
+    Raises
+    ------
+    TableError
+        It is neither, or it has classes that the text does not.
+    """
+    if name_of(zones) == "bvcv" and "zone" in zones.column_names:
+        nothing = pa.nulls(zones.num_rows, pa.string())
+        zones = zones.append_column(NATIONAL, zones.column("zone"))
+        for name in ("motif", "article"):
+            zones = zones.append_column(name, nothing)
+    table = checked(zones, "zonage")
+    refuse_if(
+        fault
+        for name in (NATIONAL, "zone")
+        for fault in _not_of_the_text(table, "zonage", name, rules)
+    )
+    return table
+
+
+def _rows(table: pa.Table) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = table.to_pylist()
+    return found
+
+
+def _standing(table: pa.Table, region: str) -> dict[str, tuple[str | None, str | None]]:
+    """Class in force and its motive, of each BVCV of the region."""
+    inside = table.filter(pc.equal(table.column("code_region").cast(pa.string()), region))
+    return {row["code_bvcv"]: (row["zone"], row["motif"]) for row in inside.to_pylist()}
+
+
+def _refuse(table: pa.Table, decisions: pa.Table, rules: Rules) -> None:
+    """Decisions on BVCV or classes that do not exist; all together."""
+    known = set(table.column("code_bvcv").to_pylist())
+    codes = decisions.column("code_bvcv").to_pylist()
+    faults = list(_not_of_the_text(decisions, "decisions", "zone", rules))
+    lost = [row for row, code in enumerate(codes) if code not in known]
+    if lost:
+        why = "the zoning does not have it"
+        mend = "use one vintage of codes; a canton's code ends in _"
+        faults.append(Fault("APL-C02", "unknown BVCV", why, mend, "decisions", "code_bvcv",
+                            **at_rows(lost, codes)))  # fmt: skip
+    refuse_if(faults)
+
+
+def _not_of_the_text(table: pa.Table, name: str, column: str, rules: Rules) -> Iterator[Fault]:
+    zones, known = table.column(column).to_pylist(), {None, *rules.zoning.zones}
+    wrong = [row for row, zone in enumerate(zones) if zone not in known]
+    if wrong:
+        why = f"{rules.text.split(' relatif')[0]} has: {', '.join(rules.zoning.zones)}"
+        mend = "correct it, or ask for the text that has this class (--on)"
+        yield Fault("APL-D01", "a class that the text does not have", why, mend, name, column,
+                    **at_rows(wrong, zones))  # fmt: skip
+
+
+def _unjustified(held: Held, now: Mapping[str, tuple[str | None, str | None]]) -> Iterator[Fault]:
+    """Changes of the zoning given that bear no motive; the gate refuses decisions without one."""
+    codes = [c.unit.code for c in held.changes if not now[c.unit.code][1]]
+    if codes:
+        why = "a region may change a class for a reason, which its decision states"
+        mend = "say why, in words of the agency"
+        yield Fault("APL-D01", "a change without a motive", why, mend, "zonage", "motif",
+                    values=tuple(codes), count=len(codes))  # fmt: skip
+
+
+def _others(
+    table: pa.Table, elsewhere: Sequence[Mapping[str, str]], region: str, regime: Regime
+) -> Iterator[Fault]:
+    """Decisions on BVCV of other regions, by the region in charge."""
+    charge = dict(
+        zip(*(table.column(name).to_pylist() for name in ("code_bvcv", "code_region")), strict=True)
+    )
+    by_region: dict[str, list[str]] = {}
+    for row in elsewhere:
+        by_region.setdefault(charge[row["code_bvcv"]], []).append(row["code_bvcv"])
+    until = (f"; until it has published, a BVCV of an exchange zone is {PROVISIONAL!r} "
+             "(FAQ of the ministry, February 2020, p. 13-14)"
+             if any(move.exchange for move in regime.moves) else "")  # fmt: skip
+    for other, codes in sorted(by_region.items()):
+        yield Fault(
+            "APL-G07",
+            f"region {region} does not decide on BVCV of region {other}",
+            f"the region that holds most of a BVCV's population classifies the whole of it{until}",
+            f"leave them to region {other}",
+            "decisions",
+            "code_bvcv",
+            values=tuple(codes),
+            count=len(codes),
+        )
+
+
+def _applied(
+    table: pa.Table, units: Units, held: Held, motives: Mapping[str, str | None], regime: Regime
+) -> pa.Table:
+    """The table with the classes, motives and articles of the region's BVCV."""
+    cites = {moved(move.origin, move.target): move.cite for move in regime.moves}
+    changes = {change.unit.code: change for change in held.changes}
+    inside = {unit.code: unit for unit in units.bvcv}
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    for row, code in enumerate(columns["code_bvcv"]):
+        if code in inside:
+            change = changes.get(code)
+            columns["zone"][row] = change.target if change else inside[code].zone
+            columns["motif"][row] = motives.get(code)
+            columns["article"][row] = cites[change.name] if change else None
+    types = {"apl": pa.float64(), "population": pa.int64(), "population_cumulee": pa.int64()}
+    found = {name: pa.array(values, types.get(name, pa.string()))
+             for name, values in columns.items()}  # fmt: skip
+    kept = {k: v for k, v in (table.schema.metadata or {}).items() if k == b"apl.synthetic"}
+    return pa.table(found).replace_schema_metadata(kept or None)
+
+
+def _decisions(rows: Sequence[tuple[str, str, str]]) -> pa.Table:
+    names = ("code_bvcv", "zone", "motif")
+    columns = zip(*rows, strict=True) if rows else ((), (), ())
+    return pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)})
+
+
+def after_of(units: Units, held: Held) -> dict[str, str | None]:
+    """The class of each BVCV of the region after the changes."""
+    changed = {change.unit.code: change.target for change in held.changes}
+    return {unit.code: changed.get(unit.code, unit.zone) for unit in units.bvcv}
+
+
+def _parts(units: Units, held: Held, rules: Rules) -> pa.Table:
+    after, zones = after_of(units, held), rules.zoning.zones
+    persons = [units.persons(after, zone) for zone in zones]
+    count = [sum(found == zone for found in after.values()) for zone in zones]
+    return pa.table(
+        {
+            "code_region": [units.region] * len(zones),
+            "zone": list(zones),
+            "bvcv": pa.array(count, pa.int64()),
+            "population": pa.array(persons, pa.int64()),
+            "part": [n / (units.population or 1) for n in persons],
+        }
+    )
+
+
+def _notices(
+    units: Units, held: Held, motives: Mapping[str, str | None], rules: Rules
+) -> Iterator[Notice]:
+    """Shares that differ from those printed, and motives that are still ours."""
+    national = {unit.code: unit.zone for unit in units.bvcv}
+    printed = printed_shares(rules, units.region) or {}
+    for zone, (low, high) in printed.items():
+        found = units.persons(national, zone)
+        if units.population and not low * units.population <= found <= high * units.population:
+            share, text = 100 * found / units.population, float(50 * (low + high))
+            yield Notice("APL-G09", f"{zone}: {share:.2f} % of the region before adaptation, "
+                         f"{text:.1f} % printed by the text")  # fmt: skip
+    if not printed and isinstance(rules.blocks.get("shares"), ShareRules):
+        yield Notice("APL-G09", f"the text prints no share for region {units.region}")
+    ours = [code for code, motive in motives.items() if (motive or "").startswith(PROPOSED)]
+    if ours:
+        yield Notice("APL-G10", f"{len(ours):,} decisions bear the rule's motive: the agency's own "
+                     f"must replace it: {', '.join(ours[:10])}")  # fmt: skip
