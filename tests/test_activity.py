@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 import apl
 from apl.activity import Supply, demand, given_demand, given_supply, quantile, supply
-from apl.law import Parameters, Rules
+from apl.law import Rules
+from apl.parameters import Parameters
 from apl_core import RuleError, TableError, Territory
 
 F64 = NDArray[np.float64]
@@ -103,7 +104,7 @@ def test_the_order_of_the_rules_decides() -> None:
         Place("idle", "01002", 30, 3, 60, True),
     ]
     for order in ORDERS:
-        law = replace(LAW, supply=replace(LAW.supply, order=order))
+        law = LAW.reading({"supply.order": order})
         old = order.index("installed") < order.index("age")
         idle = order.index("installed") < order.index("floor")
         assert count(places, law).etp.tolist() == [old, idle, 0.0], order
@@ -179,7 +180,7 @@ def test_supply_is_the_oracle_s(
     places: list[Place], order: tuple[str, ...], by: str, floor: str
 ) -> None:
     law = LAW.reading({"supply.places": by, "supply.floor": floor})
-    law = replace(law, supply=replace(law.supply, order=order))
+    law = law.reading({"supply.order": order})
     exact = naive.supply(
         places,
         median=3783,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -80,7 +79,7 @@ def test_the_mean_is_weighted_by_the_standardised_population() -> None:
     law = aggregate(scores, communes_table(rows), LAW).to_pylist()[0]
     assert round(law["apl"], 6) == 77.280055
     assert (law["population"], round(law["population_standardisee"], 3)) == (4000, 3777.778)
-    total = replace(LAW, weight="population")
+    total = LAW.overlaid({"aggregation": {"weight": "population"}})
     assert round(aggregate(scores, communes_table(rows), total)["apl"][0].as_py(), 6) == 77.595181
 
 
@@ -143,7 +142,11 @@ def test_what_has_no_mean_is_refused_all_together(
     rows: list[tuple[str, float | None, float | None]], faults: list[Any], weight: str
 ) -> None:
     with pytest.raises(TableError) as refused:
-        aggregate(apl_table(rows), communes_table(OF_TWO), replace(LAW, weight=weight))
+        aggregate(
+            apl_table(rows),
+            communes_table(OF_TWO),
+            LAW.overlaid({"aggregation": {"weight": weight}}),
+        )
     assert [(f.fault, f.column, f.rows, f.values) for f in refused.value.faults] == faults
 
 
@@ -209,7 +212,7 @@ def test_means_and_regions_are_the_oracle_s(
         wanted = naive.attribute(unit, {code: region for code, _, region, _ in rows}, persons)
     except ValueError:
         assume(False)
-    law = replace(LAW, weight=weight)
+    law = LAW.overlaid({"aggregation": {"weight": weight}})
     table = [(code, value, w) for code, (value, w) in scores.items()]
     found = aggregate(apl_table(table), communes_table(rows), law)
     assert columns(found, "code_bvcv", "code_region") == wanted

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from test_worked_example import written
 
+from apl.__main__ import cli
+
 LAW = ["--profession", "masseur_kinesitherapeute", "--on", "2025-06-06"]
 
 
@@ -20,13 +22,16 @@ def apl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["run"], ["check"], ["bvcv"], ["zone"], ["rules"], ["travel-times"]]
-)
-def test_every_command_has_help(command: list[str]) -> None:
-    done = apl(*command, "--help")
-    assert done.returncode == 0
-    assert "Usage:" in done.stdout
+def test_every_command_has_help() -> None:
+    commands = {"run", "check", "bvcv", "zone", "rules", "travel-times", "adapt", "audit"}
+    commands |= {"annexes", "attribution", "benefits", "revision"}
+    assert set(cli.commands) == commands
+    for command in cli.commands.values():
+        assert command.help, command.name
+    for arguments in ([], ["run"], ["adapt"]):
+        done = apl(*arguments, "--help")
+        assert done.returncode == 0
+        assert "Usage:" in done.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -51,9 +56,10 @@ def test_help_imports_nothing_heavy() -> None:
         (["run", *LAW[:3], "2025-99-99", "--out", "o"], 2, "2025-99-99"),
         (["run", "nowhere", *LAW, "--out", "o"], 5, "APL-A01"),
         (["run", *LAW, "--parameters", "none.toml", "--out", "o"], 5, "no parameter file"),
-        (["run", *LAW[:3], "2020-01-01", "--out", "o"], 4, "2024-03-20"),
+        (["run", *LAW[:3], "2018-01-01", "--out", "o"], 4, "2018-09-24"),
         (["run", "--profession", "plombier", *LAW[2:], "--out", "o"], 4, "plombier"),
-        (["rules", "--profession", "infirmier"], 4, "infirmier"),
+        (["rules", "--profession", "infirmiere"], 4, "infirmier"),
+        (["rules", *LAW[:2], "--diff", "2018-01-01", "2025-01-01"], 4, "2018-09-24"),
     ],
 )
 def test_exit_codes(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
@@ -103,7 +109,7 @@ def test_rules_prints_each_figure_beside_its_article() -> None:
     ):
         assert (key, value) in shown, key
     versions = json.loads(apl("rules", *LAW, "--json").stdout)["versions"]
-    assert versions[0]["blocks"][4]["values"]["below 15 minutes"] == "2/3"
+    assert versions[0]["blocks"][5]["values"]["below 15 minutes"] == "2/3"
     assert "masseur_kinesitherapeute" in apl("rules").stdout
 
 

@@ -21,8 +21,8 @@ from shared import DATA, needs_data, needs_jit
 import apl
 from apl import bvcv, indicator, pipeline, summary
 from apl.bvcv import Built
-from apl.law import Parameters
 from apl.mergers import merge
+from apl.parameters import Parameters
 from apl.zoning import FRANCE
 from apl_core import TableError
 from apl_core.territory import column_values

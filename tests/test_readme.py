@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from shared import needs_jit
 
-from apl.law import Parameters, read_parameters
+from apl.parameters import Parameters, read_parameters
 from apl_core.schema import schema
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -162,9 +162,8 @@ def test_the_command_line_gives_the_same_on_csv_files(
 
 def test_the_mean_weighted_by_total_population_is_another_one() -> None:
     """The trap that the example names: 77.595181 and 38.365060 are wrong for 2024."""
-    import dataclasses
 
     given = apl.Parameters(3783.0, 6906.0)
-    wrong = dataclasses.replace(law(), weight="population")
+    wrong = law().overlaid({"aggregation": {"weight": "population"}})
     means = apl.run(tables(), wrong, parameters=given).bvcv.column("apl").to_pylist()
     assert [round(mean, 6) for mean in means] == [77.595181, 38.365060]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -180,8 +180,10 @@ def test_ranks_and_shares_of_the_whole(
     for code, result in found.items():
         if code not in wanted.zone:
             assert (result["part_cumulee"], result["rang"]) == (None, None)
+            assert result["population_cumulee"] is None
         else:
             upto = wanted.before[code] + wanted.areas[code].population
+            assert result["population_cumulee"] == upto
             assert result["part_cumulee"] == upto / wanted.total
 
 
@@ -320,10 +322,9 @@ def test_a_cut_that_is_met_exactly_ends_its_class() -> None:
 
 def test_a_tenth_and_a_twentieth_are_fifteen_hundredths() -> None:
     """In float64 0.1 + 0.05 is over 0.15: the second unit would fall out of its class."""
-    shares = (("tres_sous_dotee", Fraction(1, 10)), ("sous_dotee", Fraction(1, 20)))
-    law = replace(
-        LAW, zoning=replace(LAW.zoning, classes=(*shares, ("intermediaire", Fraction(0))))
-    )
+    shares = {"tres_sous_dotee": "1/10", "sous_dotee": "1/20", "intermediaire": "0"}
+    classes = [{"zone": zone, "share": share} for zone, share in shares.items()]
+    law = LAW.overlaid({"zoning": {"classes": classes}})
     assert letters(classify(table(row((1, 10), (2, 5), (3, 85))), law)) == ["A", "B", "", "C"]
 
 

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from apl.activity import demand, supply
+    from apl.adaptation import Adapted, adapt, adapted, suggest
+    from apl.attribution import annexes, astride
+    from apl.auditing import Audit, audit
+    from apl.benefits import contracts, zone_benefits
     from apl.bvcv import aggregate
     from apl.bvcv import build as build_bvcv
     from apl.indicator import access
-    from apl.law import Parameters, Rules, read_parameters, rules
+    from apl.law import Rules, rules
+    from apl.parameters import Parameters, read_parameters
+    from apl.payments import contract_payments
     from apl.pipeline import Run, run
+    from apl.revision import Revision, revise
     from apl.travel import travel_times
     from apl.zoning import Ranking, classify, rank
     from apl_core.catchment import Catchment
@@ -27,10 +34,17 @@ if TYPE_CHECKING:
 # Each name is imported when it is first asked for: `apl --help` must not wait for Numba.
 _HOME = {
     "apl.activity": ("demand", "supply"),
+    "apl.adaptation": ("Adapted", "adapt", "adapted", "suggest"),
+    "apl.attribution": ("annexes", "astride"),
+    "apl.auditing": ("Audit", "audit"),
+    "apl.benefits": ("contracts", "zone_benefits"),
     "apl.bvcv": ("aggregate", "build_bvcv"),
     "apl.indicator": ("access",),
-    "apl.law": ("Parameters", "Rules", "read_parameters", "rules"),
+    "apl.law": ("Rules", "rules"),
+    "apl.parameters": ("Parameters", "read_parameters"),
+    "apl.payments": ("contract_payments",),
     "apl.pipeline": ("Run", "run"),
+    "apl.revision": ("Revision", "revise"),
     "apl.travel": ("travel_times",),
     "apl.zoning": ("Ranking", "classify", "rank"),
     "apl_core.catchment": ("Catchment",),
@@ -55,7 +69,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Adapted",
     "AplError",
+    "Audit",
     "Band",
     "Catchment",
     "Exponential",
@@ -65,6 +81,7 @@ __all__ = [
     "Parameters",
     "Power",
     "Ranking",
+    "Revision",
     "RuleError",
     "Rules",
     "Run",
@@ -72,16 +89,26 @@ __all__ = [
     "TableError",
     "Territory",
     "access",
+    "adapt",
+    "adapted",
     "aggregate",
+    "annexes",
+    "astride",
+    "audit",
     "build_bvcv",
     "checked",
     "classify",
+    "contract_payments",
+    "contracts",
     "demand",
     "rank",
     "read_parameters",
     "read_table",
+    "revise",
     "rules",
     "run",
+    "suggest",
     "supply",
     "travel_times",
+    "zone_benefits",
 ]

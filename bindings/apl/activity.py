@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl.law import Parameters, Rules, SupplyRules
+from apl.blocks import SupplyRules
+from apl.law import Rules
+from apl.parameters import Parameters
 from apl_core import Fault, RuleError, TableError, Territory, exact_sums, refuse_if
 from apl_core.errors import SHOWN, at_rows
 from apl_core.exact import exact_table

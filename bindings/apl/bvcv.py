@@ -8,7 +8,7 @@ canton codes equal a living area's). Arrondissements of Paris, Lyon and Marseill
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from apl.law import Rules, UnitRules
-from apl.mergers import located, merge
+from apl.blocks import UnitRules
+from apl.counted import column_of, counted
+from apl.law import Rules
+from apl.mergers import located, merge, moved_poles
 from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
 from apl_core.convert import Column, mask
 from apl_core.errors import SHOWN, at_rows
@@ -32,6 +34,7 @@ F64 = NDArray[np.float64]
 # The three cities whose arrondissements have codes of their own (INSEE, COG): first and last.
 CITIES = {"75056": (75101, 75120), "69123": (69381, 69389), "13055": (13201, 13216)}
 OVERSEAS = r"^97[0-9]{3}$"
+NO_AREA = "ZZZZZ"  # INSEE's code where a vintage drew no living area
 SCORES = ("apl", "population_standardisee")
 ONCE = "which of its values counts would depend on the order of rows"
 CITY_OF = {str(a): city for city, (low, high) in CITIES.items() for a in range(low, high + 1)}
@@ -56,13 +59,15 @@ class Built:
 
     ``without_population``: communes of the geography that the population table does not have;
     they are left out. ``merged``: communes that have gone into another one, and which.
-    ``merged_areas``: BVCV that merged with another one, since their poles did.
+    ``merged_areas``: BVCV that merged with another one, since their poles did. ``poles``: living
+    areas whose pole had merged before the date of the geography, and the commune that it is now.
     """
 
     communes: pa.Table
     without_population: tuple[str, ...]
     merged: Mapping[str, str]
     merged_areas: Mapping[str, str]
+    poles: Mapping[str, str]
 
 
 def build(
@@ -86,36 +91,37 @@ def build(
     movements : pyarrow.Table, optional
         INSEE's movements of communes; those after ``between[0]`` and up to ``between[1]`` are
         applied to the result: a commune nouvelle takes the BVCV of the commune whose code it keeps,
-        and BVCV whose poles merge become one.
+        and BVCV whose poles merge become one. Those up to ``between[0]`` say which commune is the
+        pole of a living area older than the geography, if the commune whose code it bears is gone;
+        one that has left the living area is none.
     between : (date, date), optional
         Date of the geography, and date wanted.
 
     Raises
     ------
     TableError
-        A population for an unknown commune, a city given beside its arrondissements, a living area
-        whose pole is not in the geography, a commune that was split, or that moved to a département
-        that the geography does not have.
+        A population for an unknown commune or one of no living area, a city given beside its
+        arrondissements, a living area whose pole is not in the geography, a commune that was split,
+        or that moved to a département that the geography does not have.
     """
     places = _places(geographie)
-    persons: dict[str, int] = dict(
-        zip(
-            population_municipale.column("code_commune").to_pylist(),
-            population_municipale.column("population").to_pylist(),
-            strict=True,
-        )
-    )
-    refuse_if(_population_faults(places, persons))
-    of_city: Counter[str] = Counter()
-    for code, count in persons.items():
-        of_city[CITY_OF.get(code, code)] += count
-    units = _assign(places, of_city, rules.territory)
-    places, units = _with_arrondissements(places, units, persons)
-    merged: dict[str, str] = {}
-    merged_areas: dict[str, str] = {}
+    given = (population_municipale.column(name) for name in ("code_commune", "population"))
+    persons: dict[str, int] = dict(zip(*(column.to_pylist() for column in given), strict=True))
+    poles: dict[str, str] = {}
     if movements is not None:
         if between is None:
             raise ValueError("movements need `between`: the date of the geography, and the wanted")
+        area_of = {code: place.living_area for code, place in places.items()}
+        poles = moved_poles(area_of, movements, between[0])
+    refuse_if(_population_faults(places, persons, poles))
+    of_city: Counter[str] = Counter()
+    for code, count in persons.items():
+        of_city[CITY_OF.get(code, code)] += count
+    units = _assign(places, of_city, poles, rules.territory)
+    places, units = _with_arrondissements(places, units, persons)
+    merged: dict[str, str] = {}
+    merged_areas: dict[str, str] = {}
+    if movements is not None and between is not None:
         units, merged, merged_areas = merge(units, persons, movements, between, rules.territory)
         stood = {code: (place.departement, place.region) for code, place in places.items()}
         for old, (new, departement, region) in located(merged, stood).items():
@@ -135,7 +141,7 @@ def build(
             "code_bvcv": [units[code] for code in codes],
         }
     )
-    return Built(table, left_out, merged, merged_areas)
+    return Built(table, left_out, merged, merged_areas, poles)
 
 
 def _places(geographie: pa.Table) -> dict[str, Place]:
@@ -150,11 +156,14 @@ def _places(geographie: pa.Table) -> dict[str, Place]:
     return {row[0]: Place(row[0], row[1] or "", *row[2:]) for row in rows}
 
 
-def _population_faults(places: Mapping[str, Place], persons: Mapping[str, int]) -> list[Fault]:
+def _population_faults(
+    places: Mapping[str, Place], persons: Mapping[str, int], poles: Mapping[str, str]
+) -> list[Fault]:
     both = {CITY_OF[c] for c in persons if c in CITY_OF and CITY_OF[c] in persons}
     unknown = {c for c in persons if CITY_OF.get(c, c) not in places and c not in places}
     lost = f"{sum(persons[c] for c in unknown):,} inhabitants would be in no zone"
-    absent = {place.living_area for place in places.values()} - set(places)
+    absent = {place.living_area for place in places.values()} - {*places, *poles, NO_AREA}
+    homeless = {c for c, p in places.items() if p.living_area == NO_AREA and persons.get(c)}
     people = ("population_municipale", "code_commune")
     areas = ("geographie", "code_bassin_de_vie")
     kinds = (
@@ -164,7 +173,9 @@ def _population_faults(places: Mapping[str, Place], persons: Mapping[str, int]) 
          lost, "use one vintage of codes in both tables"),
         (absent, "APL-C14", "living areas whose pole commune is not in the geography", areas,
          "the rule looks at the urban unit of the commune whose code the living area bears",
-         "use living areas and communes of one vintage"),
+         "use living areas and communes of one vintage, or say where the poles went: --movements"),
+        (homeless, "APL-C11", "communes with inhabitants and no living area", areas,
+         "their vintage of living areas drew none there", "use a vintage that has them (2022)"),
     )  # fmt: skip
     return [
         Fault(fault, title, why, mend, *where, (), tuple(sorted(codes)[:SHOWN]), len(codes))
@@ -174,7 +185,10 @@ def _population_faults(places: Mapping[str, Place], persons: Mapping[str, int]) 
 
 
 def _assign(
-    places: Mapping[str, Place], persons: Mapping[str, int], law: UnitRules
+    places: Mapping[str, Place],
+    persons: Mapping[str, int],
+    poles: Mapping[str, str],
+    law: UnitRules,
 ) -> dict[str, str]:
     """The BVCV of each commune: its living area, or its canton where the pole is a large town."""
     size: Counter[str] = Counter()
@@ -182,7 +196,10 @@ def _assign(
         size[place.urban_unit] += persons.get(code, 0)
     units = {}
     for code, place in places.items():
-        town = places[place.living_area].urban_unit
+        if place.living_area == NO_AREA:  # without inhabitants, as was checked: it is left out
+            units[code] = NO_AREA
+            continue
+        town = places[poles.get(place.living_area, place.living_area)].urban_unit
         if town.endswith("000") or size[town] <= law.urban_unit_above:  # 000: in no urban unit
             units[code] = place.living_area
         elif place.canton.endswith("ZZ") and law.canton_without_number == "by_commune":
@@ -261,23 +278,30 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
     result : pyarrow.Table
         ``code_commune``, ``apl`` (may be null), ``population_standardisee``.
     communes : pyarrow.Table
-        ``code_commune``, ``population``, ``code_bvcv``, ``code_region``.
+        ``code_commune``, ``population``, ``code_bvcv``, ``code_region``; ``population_feminine``
+        where the law counts women (`apl.counted.counted`).
     rules : Rules
-        The weight of the mean; the 2024 text takes the standardised population.
+        The weight of the mean (the 2024 text takes the standardised population), and whom the cuts
+        count.
 
     Returns
     -------
     pyarrow.Table
-        ``code_bvcv``, ``code_region``, ``population``, ``population_standardisee``, ``apl``;
-        ``apl`` is null where no commune has one.
+        ``code_bvcv``, ``code_region``, ``population`` (whom the cuts count),
+        ``population_standardisee``, ``apl``; ``apl`` is null where no commune has one.
 
     Raises
     ------
     TableError
         An APL for an unknown commune, or for one twice; an APL or a population that is not a
         quantity, or that lacks (an APL that lacks is none published): all together. A BVCV whose
-        weights are all 0; a tie of regions.
+        weights are all 0; a tie of regions, where one of them is to classify the whole.
     """
+    people = counted(communes, rules, published=result)
+    return _aggregated(result, people, rules, column_of(rules))
+
+
+def _aggregated(result: pa.Table, communes: pa.Table, rules: Rules, counting: str) -> pa.Table:
     land = Territory.from_table(communes)
     order = land.positions(communes.column("code_commune"))
     if not len(land):
@@ -285,32 +309,35 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
     at = land.positions(result.column("code_commune"))
     numbers = {name: result.column(name).cast(pa.float64()) for name in SCORES}
     result = pa.table({"code_commune": result.column("code_commune"), **numbers})
-    refuse_if([*_people_faults(communes), *_result_faults(result, communes, at, order)])
+    people = dict.fromkeys(("population", counting))
+    refuse_if([*_people_faults(communes, people), *_result_faults(result, communes, at, order)])
     n = len(land)
     apl, standard = np.full(n, np.nan), np.zeros(n)
-    apl[at] = column_values(result.column("apl"), np.float64, fill=np.nan)
-    standard[at] = column_values(result.column("population_standardisee"), np.float64, fill=0.0)
-    persons = np.zeros(n, dtype=np.int64)
+    here = np.flatnonzero(at >= 0)  # another commune has no APL, as was checked: nothing is lost
+    for into, name, none in ((apl, "apl", np.nan), (standard, "population_standardisee", 0.0)):
+        into[at[here]] = column_values(result.column(name), np.float64, fill=none)[here]
+    persons, counts = (np.zeros(n, dtype=np.int64) for _ in range(2))
     persons[order] = column_values(communes.column("population"), np.int64)
+    counts[order] = column_values(communes.column(counting), np.int64)
     units, of_commune = _groups(communes.column("code_bvcv"), order)
     regions, region = _groups(communes.column("code_region"), order)
 
     known = ~np.isnan(apl)
-    weight = np.where(
-        known, standard if rules.weight == "population_standardisee" else persons, 0.0
-    )
+    by_need = bool(known.any()) and rules.weight == "population_standardisee"  # no mean, no weight
+    weight = np.where(known, standard if by_need else persons, 0.0)
     total = exact_sums(of_commune, weight, len(units))
     scored = exact_sums(of_commune, weight * np.where(known, apl, 0.0), len(units))
     empty = (total == 0) & (np.bincount(of_commune, weights=known, minlength=len(units)) > 0)
     attributed, tied = _attribution(of_commune, region, persons, len(units), len(regions))
-    refuse_if(_area_faults(units, empty, tied))
+    own = rules.attribution == "own_inhabitants"  # of a tie, then, nothing hangs
+    refuse_if(_area_faults(units, empty, tied & (not own)))
     mean = np.divide(scored, total, out=np.zeros_like(total), where=total > 0)
     mean = _between(mean, of_commune[weight > 0], apl[weight > 0])
     return pa.table(
         {
             "code_bvcv": units,
             "code_region": regions.take(pa.array(attributed)),
-            "population": np.bincount(of_commune, weights=persons, minlength=len(units)).astype(
+            "population": np.bincount(of_commune, weights=counts, minlength=len(units)).astype(
                 np.int64
             ),
             "population_standardisee": exact_sums(of_commune, standard, len(units)),
@@ -387,9 +414,10 @@ def _area_faults(units: pa.Array, empty: NDArray[np.bool_], tied: NDArray[np.boo
     return faults
 
 
-def _people_faults(communes: pa.Table) -> Iterator[Fault]:
-    column = communes.column("population")
-    yield from value_faults(Column(column, schema("communes").field("population"), "communes"))
+def _people_faults(communes: pa.Table, names: Iterable[str]) -> Iterator[Fault]:
+    for name in names:
+        field = schema("communes").field(name)
+        yield from value_faults(Column(communes.column(name), field, "communes"))
 
 
 def _result_faults(
@@ -406,7 +434,8 @@ def _result_faults(
     vintage = "use one vintage of codes in both tables"
     unknown = "an APL for communes that the table of communes does not have"
     missing = "an APL without its population would count for nothing in the mean"
-    yield from _coded("APL-C14", unknown, "they would be in no zone", vintage, codes, at < 0)
+    alien = (at < 0) & mask(pc.is_valid(value))
+    yield from _coded("APL-C14", unknown, "they would be in no zone", vintage, codes, alien)
     yield from _coded("APL-D05", "duplicate key", ONCE, "keep one of these rows", codes, twice)
     for name in SCORES:
         field = schema("apl_publie").field(name)
@@ -436,14 +465,6 @@ def _no_commune() -> Fault:
 def attributed(communes: pa.Table, rules: Rules) -> pa.Table:
     """The BVCV of a table of communes with their region and population, and no APL."""
     none = pa.nulls(communes.num_rows, pa.float64())
-    return aggregate(
-        pa.table(
-            {
-                "code_commune": communes.column("code_commune"),
-                "apl": none,
-                "population_standardisee": none,
-            }
-        ),
-        communes,
-        rules,
-    )
+    codes = communes.column("code_commune")
+    nothing = pa.table({"code_commune": codes, "apl": none, "population_standardisee": none})
+    return _aggregated(nothing, communes, rules, "population")

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from apl import bvcv
+from apl.blocks import Unknown
 from apl.jobs import Jobs
 from apl.law import Rules
 from apl.outputs import sha256
@@ -19,13 +20,16 @@ from apl_core import Fault, FileError, refuse_if
 from apl_core.files import SUFFIXES
 from apl_core.tables import checked, read_table
 
-REQUIRED = (
+KIND = "standardised_density"  # measured by unit, without travel times: no APL
+Groups = tuple[tuple[str, ...], ...]
+REQUIRED: Groups = (
     ("communes",),
     ("temps_de_parcours",),
     ("population_par_age", "population_standardisee"),
     ("professionnels", "offre"),
 )
 COMPANIONS = {"population_par_age": "consommation_par_age"}
+DENSITY = tuple(group for group in REQUIRED if group != ("temps_de_parcours",))
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,15 @@ def start_inputs(
         country = embedded(rules)
         return Inputs({n: jobs.start(partial(_same, t)) for n, t in country.items()}, {}, True)
     choose = {"temps_de_parcours": {"minutes": time}} if time else {}
+    required = required_of(rules)
     if isinstance(source, Mapping):
-        _complete(source, "the tables given")
+        _complete(source, "the tables given", required)
         given = {
             name: jobs.start(partial(checked, data, name, choose=choose.get(name)))
             for name, data in source.items()
         }
         return Inputs(given, {}, False)
-    files = input_files(Path(source))
+    files = input_files(Path(source), required)
     tables = {
         name: jobs.start(partial(read_table, path, name, choose=choose.get(name)))
         for name, path in files.items()
@@ -103,7 +108,42 @@ def embedded(rules: Rules) -> dict[str, pa.Table]:
     return {"communes": built.communes, **tables}
 
 
-def input_files(folder: Path) -> dict[str, Path]:
+def required_of(rules: Rules | None) -> Groups:
+    """The tables of a run: no travel times where the text measures a density by unit."""
+    return DENSITY if rules is not None and kind_of(rules) == KIND else REQUIRED
+
+
+def kind_of(rules: Rules) -> str:
+    """What the text measures; empty where no public source states it."""
+    block = rules.blocks["indicator"]
+    return "" if isinstance(block, Unknown) else str(block.kind)
+
+
+def blocks_of(source: str | Path | Mapping[str, Any] | None, rules: Rules) -> tuple[str, ...]:
+    """The blocks of the law that a run on these tables needs.
+
+    FTE that are given need no rules of supply, a standardised population none of demand.
+
+    Raises
+    ------
+    FileError
+        As `start_inputs`.
+    """
+    required = required_of(rules)
+    computed = {"professionnels": "supply", "population_par_age": "demand"}
+    tables = set(computed)  # those of the embedded country
+    if isinstance(source, Mapping):
+        _complete(source, "the tables given", required)
+        tables = set(source)
+    elif source is not None:
+        tables = set(input_files(Path(source), required))
+    blocks = ["indicator", *(["territory"] if source is None else [])]
+    blocks += [block for table, block in computed.items() if table in tables]
+    blocks += ["decay", "aggregation"] if required is REQUIRED else []
+    return (*blocks, "attribution", "zoning")
+
+
+def input_files(folder: Path, required: Groups = REQUIRED) -> dict[str, Path]:
     """The input files of a folder, by the stem of their names.
 
     Raises
@@ -115,7 +155,7 @@ def input_files(folder: Path) -> dict[str, Path]:
         why = f"{folder.absolute()} is not a folder"
         mend = "name a folder of tables: communes.csv, temps_de_parcours.parquet, …"
         raise FileError([Fault("APL-A01", "no input folder", why, mend, str(folder))])
-    known = {name for group in REQUIRED for name in group} | set(COMPANIONS.values())
+    known = {name for group in required for name in group} | set(COMPANIONS.values())
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         name = path.name.removesuffix(".gz")
@@ -136,7 +176,7 @@ def input_files(folder: Path) -> dict[str, Path]:
         ),
         FileError,
     )
-    _complete(found, str(folder))
+    _complete(found, str(folder), required)
     files = {name: paths[0] for name, paths in found.items()}
     # communes first, which all else needs, then the largest: readers end at about the same time
     return dict(
@@ -144,10 +184,10 @@ def input_files(folder: Path) -> dict[str, Path]:
     )
 
 
-def _complete(found: Mapping[str, Any], where: str) -> None:
+def _complete(found: Mapping[str, Any], where: str, required: Groups) -> None:
     """Refuse a set of tables that lacks one, or gives one thing twice."""
     faults = []
-    for group in REQUIRED:
+    for group in required:
         given = [name for name in group if name in found]
         wanted = " or ".join(group)
         if not given:

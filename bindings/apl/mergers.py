@@ -8,7 +8,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from apl.law import UnitRules
+from apl.blocks import UnitRules
 from apl_core import Fault, TableError
 from apl_core.errors import SHOWN
 
@@ -103,9 +103,43 @@ def merge(
             areas.update({unit: kept for unit in met if unit != kept})
             met = {kept}
         poles[after] = met
-    areas = _resolved(areas)
-    gone = {code: end for code, end in _resolved(gone).items() if code in units}
+    areas = resolved(areas)
+    gone = {code: end for code, end in resolved(gone).items() if code in units}
     return {code: areas.get(unit, unit) for code, unit in now.items()}, gone, areas
+
+
+def moved_poles(area_of: Mapping[str, str], movements: pa.Table, until: date) -> dict[str, str]:
+    """Living areas that bear the code of a commune that is gone, and the commune that it is now.
+
+    A commune that has left the living area is no pole of it.
+
+    Parameters
+    ----------
+    area_of : mapping of commune → living area
+        At the date of the geography.
+    movements : pyarrow.Table
+        INSEE's movements of communes; the last one of each code counts.
+    until : date
+        The date of the geography.
+
+    Examples
+    --------
+    >>> moves = pa.table({"mod": [32], "date_effet": ["2016-03-01"], "type_avant": ["COM"],
+    ...     "code_avant": ["22007"], "type_apres": ["COM"], "code_apres": ["22055"]})
+    >>> moved_poles({"22055": "22007", "49218": "49313"}, moves, date(2022, 1, 1))
+    {'22007': '22055'}
+    """
+    links = {
+        row["code_avant"]: row["code_apres"]
+        for row in sorted(movements.to_pylist(), key=lambda row: str(row["date_effet"]))
+        if row["type_avant"] == row["type_apres"] == "COM"
+        and row["mod"] in (*MERGERS, *MOVES)
+        and row["date_effet"] <= until.isoformat()
+        and row["code_avant"] not in area_of
+    }
+    now = resolved(links)
+    gone = sorted(set(area_of.values()) - set(area_of))
+    return {area: now[area] for area in gone if area_of.get(now.get(area, "")) == area}
 
 
 def located(
@@ -169,7 +203,7 @@ def _events(
     events = []
     for day in sorted(links):
         joined: defaultdict[str, list[str]] = defaultdict(list)
-        for before, after in sorted(_resolved(links[day]).items()):
+        for before, after in sorted(resolved(links[day]).items()):
             joined[after].append(before)
         events += sorted(joined.items())
     return events
@@ -189,7 +223,7 @@ def _poles(units: Mapping[str, str], persons: Mapping[str, int], law: UnitRules)
     }
 
 
-def _resolved(links: Mapping[str, str]) -> dict[str, str]:
+def resolved(links: Mapping[str, str]) -> dict[str, str]:
     """Chains followed to their end."""
 
     def end(code: str) -> str:

@@ -10,13 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from apl.counted import WOMEN, column_of
 from apl.indicator import Indicator
-from apl.law import Parameters, Rules
+from apl.law import Rules
+from apl.parameters import Parameters
 from apl.plausible import ENOUGH, lonely
 from apl.travel import estimate_of
+from apl.vintages import remarks
 from apl.zoning import Ranking
 from apl_core import Catchment
 from apl_core.tables import notes_of
+from apl_core.territory import column_values
 
 GAP = 1e-3  # Σ standardised against Σ population, beyond which it is said
 
@@ -34,20 +38,31 @@ class Notice:
 
 def notices(
     tables: Mapping[str, pa.Table],
-    pairs: Catchment,
+    pairs: Catchment | None,
     found: Indicator,
-    persons: NDArray[np.int64],
+    communes: pa.Table,
     ranking: Ranking,
     rules: Rules,
 ) -> Iterator[Notice]:
-    """All that is to be said of a run, in the order of the corridor."""
+    """All that is to be said of a run, in the order of the corridor.
+
+    ``communes`` is in the order of positions and has whom the cuts count; ``pairs`` is None for a
+    density.
+    """
+    persons, counts = (
+        column_values(communes.column(name), np.int64) for name in ("population", column_of(rules))
+    )
     for name, table in tables.items():
         for note in notes_of(table):
             yield Notice("APL-A09", f"{name}: {note}")
-    estimate = estimate_of(tables["temps_de_parcours"])
-    if estimate:
-        yield Notice("APL-S02", "travel times are an estimate, not a measure")
-    yield from _pairs(pairs, persons, rules)
+    yield from vintages(tables, rules)
+    if pairs is None:
+        text = "the indicator is a density by BVCV: no travel times, no value by commune"
+        yield Notice("APL-S04", text)
+    else:
+        if estimate_of(tables["temps_de_parcours"]):
+            yield Notice("APL-S02", "travel times are an estimate, not a measure")
+        yield from _pairs(pairs, persons, rules)
     empty = int(np.count_nonzero(persons == 0))
     if empty:
         yield Notice("APL-C10", f"{empty:,} communes without inhabitants have no weight")
@@ -55,21 +70,52 @@ def notices(
         etp = float(found.supply[found.unreached].sum())
         where = f"{found.unreached.size:,} communes"
         yield Notice("APL-E10", f"{etp:,.2f} FTE in {where} that nobody can reach")
-    total, standard = int(persons.sum()), float(found.demand.sum())
+    total, standard = int(counts.sum()), float(found.demand.sum())
     if abs(standard - total) > GAP * total:
         text = f"Σ standardised population is {standard:,.0f}, Σ population {total:,}"
         yield Notice("APL-D06", text)
+    yield from whom(communes, rules)
     if found.arithmetic != "exact":
         yield Notice("APL-N01", "quantities span too wide a range for whole numbers: float64 sums")
     yield from zone_notices(ranking)
+
+
+def vintages(tables: Mapping[str, pa.Table], rules: Rules, **years: int) -> Iterator[Notice]:
+    """Inputs that declare other years than the text names."""
+    for text in remarks(tables, rules, **years):
+        yield Notice("APL-F07", text)
+
+
+def whom(communes: pa.Table, rules: Rules) -> Iterator[Notice]:
+    """What ``population`` and units mean in the results, where they are not those of 2024."""
+    if column_of(rules) == WOMEN:
+        women, everyone = (pc.sum(communes.column(name)).as_py() for name in (WOMEN, "population"))
+        yield Notice(
+            "APL-S03",
+            f"population counts women in bvcv and parts_regionales ({women:,} of {everyone:,} "
+            "inhabitants); so do the territories without APL",
+        )
+    if rules.entry["territory"].get("unit") == "tvs":
+        yield Notice("APL-S06", "the units of this text are TVS: code_bvcv has to hold their codes")
+    if rules.attribution == "own_inhabitants":
+        yield Notice(
+            "APL-S05",
+            "parts_regionales counts each region's own inhabitants; a unit has one class, and "
+            "code_region in bvcv decides nothing",
+        )
 
 
 def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
     """Communes that a published APL leaves empty, or leaves out."""
     for note in notes_of(apl):
         yield Notice("APL-A09", f"apl: {note}")
-    scored = apl.filter(pc.is_valid(apl.column("apl"))).column("code_commune").cast(pa.string())
+    named = apl.column("code_commune").cast(pa.string())
+    scored = named.filter(pc.is_valid(apl.column("apl")))
     codes = communes.column("code_commune").cast(pa.string())
+    aliens = named.filter(pc.invert(pc.is_in(named, codes.combine_chunks()))).to_pylist()
+    if aliens:
+        text = f"{len(aliens):,} communes without APL that the table of communes does not have"
+        yield Notice("APL-C14", f"{text}: {', '.join(aliens[:10])}")
     missing = communes.filter(pc.invert(pc.is_in(codes, scored.combine_chunks())))
     if missing.num_rows:
         persons = pc.sum(missing.column("population")).as_py()

@@ -10,18 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from apl import activity, bvcv, indicator, outputs, plausible, zoning
-from apl.inputs import SYNTHETIC, Inputs, start_inputs
+from apl import activity, bvcv, counted, density, indicator, noticed, outputs, plausible, zoning
+from apl.inputs import KIND, SYNTHETIC, Inputs, blocks_of, start_inputs
 from apl.jobs import Jobs
-from apl.law import Parameters, Rules, law_page
+from apl.law import Rules, law_page
 from apl.noticed import Notice, notices, unused_parameters, without_apl, zone_notices
+from apl.parameters import Parameters
 from apl.provenance import described, versions
 from apl.travel import estimate_of
 from apl_core import Catchment, Territory, refuse_if
-from apl_core.territory import column_values
 
 Progress = Callable[[str], None]
 GATE_LAW = "masseur_kinesitherapeute"  # whose text `check` takes unless another is asked for
@@ -137,32 +136,39 @@ def run(
     [76.92307692307692]
     """
     parameters = parameters or Parameters()
-    rules = rules.reading(parameters.readings)
+    rules = parameters.applied(rules)
+    rules.require(*blocks_of(source, rules))
     threads = threads or min(os.cpu_count() or 1, 8)
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
     progress("reading and indexing")
     with Jobs() as jobs:
         given = start_inputs(jobs, source, rules, time)
-        placed, index, people, needs = _start(jobs, given, rules, parameters, self_pair)
+        started = _start(jobs, given, rules, parameters, self_pair)
         hashes = given.start_hashes(jobs)  # last: they fill the gaps
         jobs.finish()
-    communes, pairs, demand = placed.result(), index.result(), needs.result()
+    communes = started.placed.result()
+    pairs = None if started.pairs is None else started.pairs.result()
     tables = {name: table.result() for name, table in given.tables.items()}
-    persons = column_values(communes.column("population"), np.int64)
-    etp, how = people.result()
-    progress("two steps")
-    found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
-    result = indicator.table(pairs, found, communes)
-    progress("zones")
-    areas = bvcv.aggregate(result, communes, rules)
-    ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
+    (etp, how), demand = started.supply.result(), started.demand.result()
+    if pairs is None:
+        found = density.measured(etp, demand)
+        result = density.table(started.land.result(), found, communes)
+        progress("zones")
+        areas = density.areas(result, communes, rules)
+    else:
+        progress("two steps")
+        found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
+        result = indicator.table(pairs, found, communes)
+        progress("zones")
+        areas = bvcv.aggregate(result, communes, rules)
+    ranking = _ranked(areas, communes, rules, parameters)
     said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
     unused = unused_parameters(parameters, computed=how is not None)
-    noticed = (*said, *unused, *notices(tables, pairs, found, persons, ranking, rules))
+    seen = (*said, *unused, *notices(tables, pairs, found, communes, ranking, rules))
     asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
-    manifest = _manifest(rules, asked, given, hashes, pairs, found, how, noticed)
-    done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, noticed, manifest)
+    manifest = _manifest(rules, asked, given, hashes, pairs, found, how, seen)
+    done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, seen, manifest)
     if out is not None:
         progress("writing")
         done.write(out, file_format=file_format, overwrite=overwrite)
@@ -187,12 +193,13 @@ def check(
     TableError, FileError
     """
     parameters = parameters or Parameters()
-    law = (rules or law_page(GATE_LAW)[-1]).reading(parameters.readings)
+    law = parameters.applied(rules or law_page(GATE_LAW)[-1])
+    law.require(*blocks_of(source, law))
     progress("reading and indexing")
     with Jobs() as jobs:
         given = start_inputs(jobs, source, law, time)
-        placed, *_ = _start(jobs, given, law, parameters, self_pair)
-        jobs.start(partial(bvcv.attributed, rules=law), placed)
+        started = _start(jobs, given, law, parameters, self_pair)
+        jobs.start(partial(bvcv.attributed, rules=law), started.placed)
         jobs.finish()
     return {name: table.result().num_rows for name, table in given.tables.items()}
 
@@ -225,24 +232,32 @@ def zone(
         As `run`.
     """
     parameters = parameters or Parameters()
-    rules = rules.reading(parameters.readings)
+    rules = parameters.applied(rules)
+    density.refuse_apl(rules)
+    rules.require("indicator", "aggregation", "attribution", "zoning")
     if out is not None:
         outputs.refuse_standing(Path(out), overwrite)
     plausible.profession(apl, rules)
     refuse_if(bvcv.bare_overseas(communes))
-    areas = bvcv.aggregate(apl, communes, rules)
-    ranking = zoning.rank(areas, rules, territories_without_apl=parameters.territories_without_apl)
-    unused = unused_parameters(parameters, computed=False)
-    noticed = (*unused, *without_apl(apl, communes), *zone_notices(ranking))
     tables = {"apl_publie": apl, "communes": communes}
+    communes = counted.counted(communes, rules, published=apl)
+    areas = bvcv.aggregate(apl, communes, rules)
+    ranking = _ranked(areas, communes, rules, parameters)
+    seen = (
+        *unused_parameters(parameters, computed=False),
+        *without_apl(apl, communes),
+        *noticed.vintages(tables, rules),
+        *noticed.whom(communes, rules),
+        *zone_notices(ranking),
+    )
     manifest = {
         "software": versions(),
         "inputs": [described(name, tables[name], (files or {}).get(name)) for name in tables],
         "rules": rules.as_dict(),
         "options": {"parameters": asdict(parameters)},
-        "noticed": [notice.as_dict() for notice in noticed],
+        "noticed": [notice.as_dict() for notice in seen],
     }
-    done = Zoned(rules, ranking, noticed, manifest)
+    done = Zoned(rules, ranking, seen, manifest)
     if out is not None:
         results = {"bvcv": ranking.bvcv, "parts_regionales": ranking.parts}
         outputs.write_results(
@@ -251,12 +266,36 @@ def zone(
     return done
 
 
+def _ranked(
+    areas: pa.Table, communes: pa.Table, rules: Rules, parameters: Parameters
+) -> zoning.Ranking:
+    """The ranking, with what the caller gives and what the attribution asks for."""
+    return zoning.rank(
+        areas,
+        rules,
+        territories_without_apl=parameters.territories_without_apl,
+        inhabitants=counted.own_inhabitants(communes, rules),
+    )
+
+
+@dataclass(frozen=True)
+class _Started:
+    """Work under way: communes by position (with whom the cuts count), indexed pairs (None for a
+    density), supply (FTE, and how they came about) and demand."""
+
+    land: Future[Territory]
+    placed: Future[pa.Table]
+    pairs: Future[Catchment] | None
+    supply: Future[Any]
+    demand: Future[activity.F64]
+
+
 def _start(
     jobs: Jobs, given: Inputs, rules: Rules, parameters: Parameters, self_pair: str
-) -> tuple[Future[pa.Table], Future[Catchment], Future[Any], Future[activity.F64]]:
-    """Communes by position, indexed pairs, supply (FTE, and how) and demand; then all gates."""
+) -> _Started:
+    """Start all that comes before the two steps; then all gates."""
     tables = given.tables
-    times = tables["temps_de_parcours"]
+    ages = [tables["population_par_age"]] if "population_par_age" in tables else []
     name = "offre" if "offre" in tables else "professionnels"
 
     def supply(table: pa.Table, land: Territory) -> tuple[activity.F64, activity.Supply | None]:
@@ -268,27 +307,33 @@ def _start(
     def demand(ages: pa.Table, fees: pa.Table, land: Territory, communes: pa.Table) -> activity.F64:
         return activity.demand(ages, fees, land, rules, communes)
 
+    def place(land: Territory, communes: pa.Table, *ages: pa.Table) -> pa.Table:
+        return counted.counted(land.ordered(communes), rules, ages=next(iter(ages), None))
+
     land = jobs.start(Territory.from_table, tables["communes"])
-    placed = jobs.start(lambda land, communes: land.ordered(communes), land, tables["communes"])
-    build = partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair)
-    index = jobs.start(build, times, land)
+    women = ages if rules.zoning.population == "women" else []
+    placed = jobs.start(place, land, tables["communes"], *women)
+    index = None
+    if rules.indicator.kind != KIND:
+        build = partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair)
+        index = jobs.start(build, tables["temps_de_parcours"], land)
     if "population_standardisee" in tables:
         one = tables["population_standardisee"]
         needs = jobs.start(activity.given_demand, one, land, placed)
     else:
-        two = (tables["population_par_age"], tables["consommation_par_age"])
-        needs = jobs.start(demand, *two, land, placed)
+        needs = jobs.start(demand, *ages, tables["consommation_par_age"], land, placed)
     people = jobs.start(supply, tables[name], land)
     # gates wait for what they look at: started last, they keep no worker from the work
     jobs.start(lambda communes: refuse_if(bvcv.bare_overseas(communes)), tables["communes"])
-    jobs.start(plausible.times, index)
-    jobs.start(
-        lambda table, land, pairs, found: plausible.supply(table, name, land, pairs, found[0]),
-        *(tables[name], land, index, people),
-    )
-    if "population_standardisee" in tables and rules.demand.sex == "both":
+    if index is not None:
+        jobs.start(plausible.times, index)
+        jobs.start(
+            lambda table, land, pairs, found: plausible.supply(table, name, land, pairs, found[0]),
+            *(tables[name], land, index, people),
+        )
+    if "population_standardisee" in tables and rules.zoning.population == "municipal":
         jobs.start(plausible.demand, needs, placed)
-    return placed, index, people, needs
+    return _Started(land, placed, index, people, needs)
 
 
 def _manifest(
@@ -296,10 +341,10 @@ def _manifest(
     asked: Mapping[str, Any],
     given: Inputs,
     hashes: Mapping[str, Future[str]],
-    pairs: Catchment,
+    pairs: Catchment | None,
     found: indicator.Indicator,
     how: activity.Supply | None,
-    noticed: tuple[Notice, ...],
+    seen: tuple[Notice, ...],
 ) -> dict[str, Any]:
     """What a reader needs to know where these results come from."""
     return {
@@ -328,14 +373,20 @@ def _manifest(
             "below_floor": how.below_floor,
             "above_ninth_decile": how.capped,
         },
-        "travel_times_estimate": estimate_of(given.tables["temps_de_parcours"].result()),
-        "counts": {
-            "communes": len(pairs.land),
-            "pairs_read": pairs.read,
-            "pairs_kept": int(pairs.destination.size),
-            "self_pairs_added": pairs.self_added,
-            "supply_unreached_etp": float(found.supply[found.unreached].sum()),
-        },
+        "travel_times_estimate": None
+        if pairs is None
+        else estimate_of(given.tables["temps_de_parcours"].result()),
+        "counts": {"communes": found.supply.size}
+        | (
+            {}
+            if pairs is None
+            else {
+                "pairs_read": pairs.read,
+                "pairs_kept": int(pairs.destination.size),
+                "self_pairs_added": pairs.self_added,
+                "supply_unreached_etp": float(found.supply[found.unreached].sum()),
+            }
+        ),
         "arithmetic": found.arithmetic,
-        "noticed": [notice.as_dict() for notice in noticed],
+        "noticed": [notice.as_dict() for notice in seen],
     }

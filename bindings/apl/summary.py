@@ -52,13 +52,9 @@ def tenths(apl: F64, persons: NDArray[np.int64], standard: F64) -> list[float | 
 def describe(rules: Rules, ranking: Ranking, noticed: Iterable[Notice]) -> dict[str, Any]:
     """The law, the zones, the regions and the remarks, as plain data."""
     parts = ranking.parts.to_pylist()
-    highest = {cut.zone: cut for cut in ranking.cuts}
+    ends = _ends(rules, ranking)
     zones = [
-        {
-            **{key: part[key] for key in ("zone", "bvcv", "population", "part")},
-            "apl_max": highest[part["zone"]].apl if part["zone"] in highest else None,
-            "astride": highest[part["zone"]].astride if part["zone"] in highest else None,
-        }
+        {**{key: part[key] for key in ("zone", "bvcv", "population", "part")}, **ends[part["zone"]]}
         for part in parts
         if part["code_region"] == FRANCE
     ]
@@ -75,7 +71,10 @@ def describe(rules: Rules, ranking: Ranking, noticed: Iterable[Notice]) -> dict[
         "profession": rules.profession,
         "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
         "supplied_by_the_caller_not_law": list(rules.supplied),
+        "indicator": rules.indicator.kind,
         "unit": rules.unit,
+        "measure": _measure(rules),
+        "counted": rules.zoning.population,
         "population": ranking.total,
         "bvcv": ranking.bvcv.num_rows,
         "zones": zones,
@@ -84,8 +83,39 @@ def describe(rules: Rules, ranking: Ranking, noticed: Iterable[Notice]) -> dict[
     }
 
 
+def _ends(rules: Rules, ranking: Ranking) -> dict[str, dict[str, Any]]:
+    """Where each class ends, and where the text prints that it does; the last has no cut."""
+    ends: dict[str, dict[str, Any]] = {
+        cut.zone: {
+            "apl_max": cut.apl,
+            "printed": None if cut.printed is None else float(cut.printed),
+            "astride": cut.astride,
+        }
+        for cut in ranking.cuts
+    }
+    rest = rules.zoning.rest
+    ends[rest] = {"apl_max": None, "printed": None, "astride": None}
+    if rest in rules.zoning.printed:
+        there = pc.equal(ranking.bvcv.column("zone"), rest)
+        highest = pc.max(ranking.bvcv.column("apl").filter(there)).as_py()
+        ends[rest] |= {"apl_max": highest, "printed": float(rules.zoning.printed[rest])}
+    return ends
+
+
+def _measure(rules: Rules) -> str:
+    """The unit of the indicator in the words of the summary."""
+    if not rules.unit.startswith("ETP"):
+        return rules.unit
+    people = "women" if rules.zoning.population == "women" else "inhabitants"
+    return f"FTE per {rules.per:,} standardised {people}"
+
+
 def national(communes: pa.Table) -> dict[str, Any]:
-    """Mean, tenths and totals of a table ``apl_communes``."""
+    """Mean, tenths and totals of a table ``apl_communes``; no mean where no commune has an APL."""
+    if communes.column("apl").null_count:
+        etp = float(column_values(communes.column("etp"), np.float64).sum())
+        return {"communes": communes.num_rows, "etp": etp, "mean_apl": None, "tenths": [],
+                "tenth_ratio": None}  # fmt: skip
     apl = column_values(communes.column("apl"), np.float64)
     standard = column_values(communes.column("population_standardisee"), np.float64)
     persons = column_values(communes.column("population"), np.int64)
@@ -109,36 +139,49 @@ def text(found: Mapping[str, Any]) -> str:
     lines.append(f"{found['profession']} · {law['text'].split(' relatif')[0]} (NOR {law['nor']})")
     lines += [f"supplied by the caller, not law: {c}" for c in
               found["supplied_by_the_caller_not_law"]]  # fmt: skip
-    counts = f"{found['population']:,} inhabitants · {found['bvcv']:,} BVCV"
+    people = "women" if found["counted"] == "women" else "inhabitants"
+    counts = f"{found['population']:,} {people} · {found['bvcv']:,} BVCV"
     if "etp" in found:
         counts += f" · {found['communes']:,} communes · {found['etp']:,.1f} FTE"
     lines.append(counts)
     if found.get("mean_apl") is not None:
-        lines.append(f"Mean APL {found['mean_apl']:.1f} FTE per 100,000 standardised inhabitants")
+        lines.append(f"Mean APL {found['mean_apl']:.1f} {found['measure']}")
         means = " ".join("–" if m is None else f"{m:.1f}" for m in found["tenths"])
         ratio = f" (ratio {found['tenth_ratio']:.2f})" if found["tenth_ratio"] else ""
         lines.append(f"Tenths of the population, mean APL: {means}{ratio}")
-    lines += ["", *_table(_zone_rows(found["zones"])), "", *_table(_region_rows(found["regions"]))]
-    if found["noticed"]:
-        lines += ["", "Noticed"]
-        lines += [f"  {note['fault']}  {note['text']}" for note in found["noticed"]]
+    if found["indicator"] != "apl":
+        lines.append(f"Density: {found['measure']}, in the column apl")
+    people = people.capitalize()
+    lines += ["", *aligned(_zone_rows(found["zones"], people))]
+    lines += ["", *aligned(_region_rows(found["regions"], people))]
+    lines += _noticed(found)
     if found.get("out"):
         lines += ["", f"Written: {found['out']}"]
     return "\n".join(lines)
 
 
-def _zone_rows(zones: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["Zone", "BVCV", "Inhabitants", "Share %", "APL up to", "BVCV astride the cut"]]
+def _noticed(found: Mapping[str, Any]) -> list[str]:
+    notes = [f"  {note['fault']}  {note['text']}" for note in found["noticed"]]
+    return ["", "Noticed", *notes] if notes else []
+
+
+def _zone_rows(zones: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
+    """Columns that have nothing to say for this text are left out."""
+    some = {key: any(zone[key] is not None for zone in zones) for key in ("printed", "astride")}
+    rows = [["Zone", "BVCV", people, "Share %", "APL up to", *(["printed"] * some["printed"]),
+             *(["BVCV astride the cut"] * some["astride"])]]  # fmt: skip
     for zone in zones:
         level = "" if zone["apl_max"] is None else f"{zone['apl_max']:.2f}"
+        printed = "" if zone["printed"] is None else f"{zone['printed']:g}"
         rows.append([zone["zone"], f"{zone['bvcv']:,}", f"{zone['population']:,}",
-                     f"{100 * zone['part']:.2f}", level, zone["astride"] or ""])  # fmt: skip
+                     f"{100 * zone['part']:.2f}", level, *([printed] * some["printed"]),
+                     *([zone["astride"] or ""] * some["astride"])])  # fmt: skip
     return rows
 
 
-def _region_rows(regions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def _region_rows(regions: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
     zones = list(regions[0]["parts"])
-    rows = [["Region", "BVCV", "Inhabitants", *(f"{zone} %" for zone in zones)]]
+    rows = [["Region", "BVCV", people, *(f"{zone} %" for zone in zones)]]
     for region in regions:
         code = region["code_region"]
         name = "France" if code == FRANCE else f"{code} {REGIONS.get(code, '')}"
@@ -147,7 +190,7 @@ def _region_rows(regions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _table(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]]) -> list[str]:
     """Rows in aligned columns: text to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = [not any(row[k][:1].isdigit() for row in rows[1:]) or k == 0 for k in range(len(widths))]
@@ -160,7 +203,7 @@ def _table(rows: list[list[str]]) -> list[str]:
     ]
 
 
-def of_communes(built: Any, rules: Rules) -> dict[str, Any]:
+def of_communes(built: Any, rules: Rules, noticed: Iterable[Notice] = ()) -> dict[str, Any]:
     """What `apl.bvcv.build` made: counts by region of attribution and by prefix of the code."""
     from apl.bvcv import attributed
 
@@ -173,13 +216,15 @@ def of_communes(built: Any, rules: Rules) -> dict[str, Any]:
             entry["bvcv"] += 1
             entry["population"] += area["population"]
     return {
-        "law": {"text": rules.text, "nor": rules.nor},
+        "law": {"text": rules.text, "nor": rules.nor, "cite": rules.citations["territory"].cite},
         "communes": communes.num_rows,
         "bvcv": len(areas),
         "regions": [regions[code] for code in sorted(regions)],
         "without_population": list(built.without_population),
         "merged": dict(built.merged),
         "merged_bvcv": dict(built.merged_areas),
+        "poles": dict(built.poles),
+        "noticed": [notice.as_dict() for notice in noticed],
     }
 
 
@@ -193,9 +238,9 @@ def communes_text(found: Mapping[str, Any]) -> str:
     law = found["law"]
     lines = [
         f"{found['communes']:,} communes in {found['bvcv']:,} BVCV",
-        f"Rule: {law['text'].split(' relatif')[0]} (NOR {law['nor']}), annexe, II",
+        f"Rule: {law['text'].split(' relatif')[0]} (NOR {law['nor']}), {law['cite']}",
         "",
-        *_table(rows),
+        *aligned(rows),
     ]
     left = found["without_population"]
     if left:
@@ -204,6 +249,9 @@ def communes_text(found: Mapping[str, Any]) -> str:
         lines.append(f"{len(found['merged']):,} communes merged into another one")
     for old, new in found["merged_bvcv"].items():
         lines.append(f"BVCV {old} merged into {new}: their poles did")
+    for area, pole in found["poles"].items():
+        lines.append(f"Living area {area}: its pole is now {pole}, into which {area} merged")
+    lines += _noticed(found)
     return "\n".join([*lines, "", f"Written: {found['out']}"])
 
 

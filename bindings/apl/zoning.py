@@ -1,7 +1,8 @@
 """The national ranking and its cuts (annexe, 4.2): persons are counted whole, shares are fractions.
 
 No zone depends on a rounding: cumulated persons times a denominator are compared with a numerator
-times the total. (0.1 + 0.05 > 0.15 in float64.)
+times the total. (0.1 + 0.05 > 0.15 in float64.) Where a text cuts at levels of APL, not at shares,
+a level is the float64 nearest to the decimal that is printed, as the same decimal in a table is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl.law import Rules, ZoningRules
+from apl.blocks import ZoningRules
+from apl.law import Rules
 from apl_core import Fault, RuleError, TableError
 from apl_core.errors import at_rows
 from apl_core.territory import column_values
@@ -36,9 +38,9 @@ class Cut:
     zone : str
         The class below the cut.
     share : Fraction
-        Its share of the total population.
+        Its share of the total population; under thresholds, the one that it comes to.
     target : Fraction
-        Cumulated persons at which it should end.
+        Cumulated persons at which it should end; under thresholds, at which it ends.
     reached : int
         Cumulated persons at which it ends.
     astride : str or None
@@ -47,6 +49,8 @@ class Cut:
         APL of the last BVCV below the cut.
     tied : tuple of str
         BVCV of equal APL on both sides.
+    printed : Fraction or None
+        The highest APL of the class that the text, or who reports it, prints.
     """
 
     zone: str
@@ -56,6 +60,7 @@ class Cut:
     astride: str | None
     apl: float | None
     tied: tuple[str, ...]
+    printed: Fraction | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,7 @@ class _Units:
 def classify(
     areas: pa.Table, rules: Rules, *, territories_without_apl: Mapping[str, int] | None = None
 ) -> pa.Table:
-    """The BVCV with ``rang``, ``part_cumulee``, ``zone`` and their distance to the nearest cut.
+    """The BVCV with rank, cumulated persons, ``zone`` and their distance to the nearest cut.
 
     The table of `rank`, which see.
 
@@ -99,13 +104,17 @@ def classify(
     >>> zones.column("zone").to_pylist()
     ['sous_dotee', 'tres_sous_dotee', 'non_prioritaire']
     """
-    return rank(areas, rules, territories_without_apl=territories_without_apl).bvcv
+    return _classified(areas, rules, territories_without_apl or {}).bvcv
 
 
 def rank(
-    areas: pa.Table, rules: Rules, *, territories_without_apl: Mapping[str, int] | None = None
+    areas: pa.Table,
+    rules: Rules,
+    *,
+    territories_without_apl: Mapping[str, int] | None = None,
+    inhabitants: pa.Table | None = None,
 ) -> Ranking:
-    """Rank the BVCV by ascending APL and cut at shares of the total population.
+    """Rank the BVCV by ascending APL and cut at shares of the population, or at levels of APL.
 
     Parameters
     ----------
@@ -117,23 +126,48 @@ def rank(
         BVCV without APL.
     territories_without_apl : mapping of region → persons, optional
         Inhabitants of territories that have neither APL nor row (Mayotte).
+    inhabitants : pyarrow.Table, optional
+        ``code_bvcv``, ``code_region``, ``population``: each region's own inhabitants of a unit, by
+        which ``parts`` divides where units are not attributed whole (see
+        `apl.counted.own_inhabitants`). A unit has one class, whoever counts in it.
 
     Raises
     ------
     TableError
-        An APL that is NaN or infinite; no population at all.
+        An APL that is NaN or infinite; no population at all; ``inhabitants`` missing where each
+        region counts its own.
     """
+    own = rules.blocks.get("attribution") == "own_inhabitants"
+    if own and inhabitants is None:
+        raise TableError([_whose()])
+    found = _classified(areas, rules, territories_without_apl or {})
+    slices = _within(found.units, found.zone, inhabitants if own else None)
+    parts = _parts(slices, rules.zoning.zones)
+    total = int(found.units.after[-1])
+    return Ranking(found.bvcv, parts, found.cuts, found.without_apl, total)
+
+
+@dataclass(frozen=True, eq=False)
+class _Classified:
+    """The units in ranking order with the number of their class, and as a table."""
+
+    bvcv: pa.Table
+    units: _Units
+    zone: NDArray[np.int64]
+    cuts: tuple[Cut, ...]
+    without_apl: tuple[str, ...]
+
+
+def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _Classified:
     law = rules.zoning
-    units, without = _ordered(areas, territories_without_apl or {}, law)
+    units, without = _ordered(areas, outside, law)
     if not units.code or units.after[-1] <= 0:
         raise TableError([_nobody()])
     if np.isnan(units.apl).all():
         raise TableError([_no_apl()])
-    ends, cuts = _cut(units, law)
+    ends, cuts = (_at_levels if law.method == "thresholds" else _at_shares)(units, law)
     zone = np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)]))
-    bvcv = _columns(areas, units, zone, law.zones, cuts)
-    total = int(units.after[-1])
-    return Ranking(bvcv, _parts(units, zone, law.zones), cuts, without, total)
+    return _Classified(_columns(areas, units, zone, law, cuts), units, zone, cuts, without)
 
 
 def _ordered(
@@ -180,7 +214,7 @@ def _ordered(
     return units, tuple(sorted(code[k] for k in missing))
 
 
-def _cut(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
+def _at_shares(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
     """How many units lie below each cut, and the cuts."""
     after = units.after.tolist()  # Python integers: compared with fractions, exactly
     total = after[-1]
@@ -211,6 +245,35 @@ def _cut(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
                 units.code[below] if astride else None,
                 None if np.isnan(level) else float(level),
                 tuple(units.code[k] for k in tied),
+                law.printed.get(zone),
+            )
+        )
+    return ends, tuple(cuts)
+
+
+def _at_levels(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
+    """As `_at_shares`, where a class ends at a level of APL, which it includes.
+
+    Units without APL, where they are ranked, stand in the lowest class: shares are only described.
+    """
+    after, scores = units.after.tolist(), np.nan_to_num(units.apl, nan=-np.inf)
+    ends: list[int] = []
+    cuts: list[Cut] = []
+    reached = 0
+    for zone, level in law.classes:
+        ends.append(int(np.searchsorted(scores, float(level), side="right")))
+        before, reached = reached, after[ends[-1] - 1] if ends[-1] else 0
+        highest = scores[ends[-1] - 1] if ends[-1] else -np.inf
+        cuts.append(
+            Cut(
+                zone,
+                Fraction(reached - before, after[-1]),
+                Fraction(reached),
+                reached,
+                None,
+                float(highest) if np.isfinite(highest) else None,
+                (),
+                law.printed.get(zone, level),
             )
         )
     return ends, tuple(cuts)
@@ -220,18 +283,10 @@ def _columns(
     areas: pa.Table,
     units: _Units,
     zone: NDArray[np.int64],
-    zones: tuple[str, ...],
+    law: ZoningRules,
     cuts: tuple[Cut, ...],
 ) -> pa.Table:
     """The input columns with the results; a BVCV that is not ranked has nulls."""
-    # persons between a unit's slice of the ranking and each cut (rounded down and up); 0 inside
-    low = np.array([floor(cut.target) for cut in cuts])[:, None]
-    high = np.array([ceil(cut.target) for cut in cuts])[:, None]
-    away = np.maximum(np.maximum(low - units.after, units.after - units.persons - high), 0)
-    nearest = away.argmin(axis=0)
-    # the APL at a cut: of the unit in which it falls, or of the one after it
-    at = np.minimum(np.searchsorted(units.after, low[:, 0], side="right"), len(units.code) - 1)
-    gap = units.apl - units.apl[at][nearest]
     scored = ~np.isnan(units.apl)
     inside = np.flatnonzero(units.row >= 0)
     place = np.full(areas.num_rows, -1)
@@ -243,11 +298,13 @@ def _columns(
         return pa.array(values[place], mask=~(ranked & known[place]))
 
     every = np.ones_like(scored)
+    away, gap = (_from_levels if law.method == "thresholds" else _from_shares)(units, law, cuts)
     results = {
         "rang": column(np.cumsum(scored), scored),
+        "population_cumulee": column(units.after, every),
         "part_cumulee": column(units.after / units.after[-1], every),
-        "zone": pa.array(zones).take(column(zone, every)),
-        "ecart_coupure_habitants": column(away.min(axis=0), every),
+        "zone": pa.array(law.zones).take(column(zone, every)),
+        "ecart_coupure_habitants": column(away, away >= 0),
         "ecart_coupure_apl": column(gap, ~np.isnan(gap)),
     }
     for name, values in results.items():
@@ -255,25 +312,81 @@ def _columns(
     return areas
 
 
-def _parts(units: _Units, zone: NDArray[np.int64], zones: tuple[str, ...]) -> pa.Table:
-    """Population and count of BVCV by region of attribution and zone; ``FR`` is the whole."""
-    regions = sorted(set(units.region))
+def _from_shares(
+    units: _Units, law: ZoningRules, cuts: tuple[Cut, ...]
+) -> tuple[NDArray[np.int64], F64]:
+    """Persons between each unit's slice of the ranking and the nearest cut, and the gap in APL."""
+    # persons between a unit's slice of the ranking and each cut (rounded down and up); 0 inside
+    low = np.array([floor(cut.target) for cut in cuts])[:, None]
+    high = np.array([ceil(cut.target) for cut in cuts])[:, None]
+    away = np.maximum(np.maximum(low - units.after, units.after - units.persons - high), 0)
+    nearest = away.argmin(axis=0)
+    # the APL at a cut: of the unit in which it falls, or of the one after it
+    at = np.minimum(np.searchsorted(units.after, low[:, 0], side="right"), len(units.code) - 1)
+    return away.min(axis=0), units.apl - units.apl[at][nearest]
+
+
+def _from_levels(
+    units: _Units, law: ZoningRules, cuts: tuple[Cut, ...]
+) -> tuple[NDArray[np.int64], F64]:
+    """The gap to the nearest level; no number of persons (-1) changes a class."""
+    gaps = units.apl[:, None] - np.array([float(level) for _, level in law.classes])
+    nearest = np.abs(gaps).argmin(axis=1)
+    return np.full(len(units.code), -1), gaps[np.arange(nearest.size), nearest]
+
+
+@dataclass(frozen=True, eq=False)
+class _Slices:
+    """Whom each region counts, and where: a unit whole, or a region's inhabitants of it."""
+
+    region: list[str]
+    zone: NDArray[np.int64]
+    persons: NDArray[np.int64]
+    listed: NDArray[np.bool_]  # stands in the table
+    first: NDArray[np.bool_]  # of the slices of a unit: the whole country counts it once
+
+
+def _within(units: _Units, zone: NDArray[np.int64], inhabitants: pa.Table | None) -> _Slices:
+    """Units whole in their region of attribution; with ``inhabitants``, divided over regions."""
+    if inhabitants is None:
+        listed = units.row >= 0
+        return _Slices(units.region, zone, units.persons, listed, listed)
+    # units that are not ranked have no zone; territories outside the table are whole
+    of = {code: k for k, code in enumerate(units.code)}
+    rows = [row for row in inhabitants.to_pylist() if row["code_bvcv"] in of]
+    at = [of[row["code_bvcv"]] for row in rows]
+    out = np.flatnonzero(units.row < 0).tolist()
+    place = np.array([*at, *out], dtype=np.int64)
+    first = np.zeros(place.size, dtype=np.bool_)
+    first[np.unique(at, return_index=True)[1]] = True
+    return _Slices(
+        [*(row["code_region"] for row in rows), *(units.region[k] for k in out)],
+        zone[place],
+        np.array([*(row["population"] for row in rows), *units.persons[out]], dtype=np.int64),
+        np.arange(place.size) < len(at),
+        first,
+    )
+
+
+def _parts(slices: _Slices, zones: tuple[str, ...]) -> pa.Table:
+    """Population and count of BVCV by region and zone; ``FR`` is the whole country."""
+    regions = sorted(set(slices.region))
     rank_of = {region: k for k, region in enumerate(regions)}
-    cell = np.array([rank_of[region] for region in units.region]) * len(zones) + zone
-    size = len(regions) * len(zones)
+    cell = np.array([rank_of[region] for region in slices.region]) * len(zones) + slices.zone
     shape = (len(regions), len(zones))
-    persons = np.zeros(size, dtype=np.int64)
-    np.add.at(persons, cell, units.persons)
-    bvcv = np.bincount(cell[units.row >= 0], minlength=size).reshape(shape)
+    persons = np.zeros(len(regions) * len(zones), dtype=np.int64)
+    np.add.at(persons, cell, slices.persons)
     persons = persons.reshape(shape)
     persons = np.vstack([persons, persons.sum(axis=0)])
+    bvcv = np.bincount(cell[slices.listed], minlength=persons[:-1].size).reshape(shape)
+    once = np.bincount(slices.zone[slices.first], minlength=len(zones))
     whole = persons.sum(axis=1, keepdims=True)
     part = np.divide(persons, whole, out=np.zeros(persons.shape), where=whole > 0)
     return pa.table(
         {
             "code_region": np.repeat([*regions, FRANCE], len(zones)).tolist(),
             "zone": list(zones) * (len(regions) + 1),
-            "bvcv": np.vstack([bvcv, bvcv.sum(axis=0)]).ravel(),
+            "bvcv": np.vstack([bvcv, once]).ravel(),
             "population": persons.ravel(),
             "part": part.ravel(),
         }
@@ -299,6 +412,17 @@ def _nobody() -> Fault:
         "give the total municipal population",
         "bvcv",
         "population",
+    )
+
+
+def _whose() -> Fault:
+    return Fault(
+        "APL-C15",
+        "whose inhabitants are whose is not given",
+        "under this text a unit in several regions counts in each with its own inhabitants",
+        "give rank() the table of apl.counted.own_inhabitants(communes)",
+        "bvcv",
+        "code_region",
     )
 
 

@@ -1,0 +1,293 @@
+"""The regional commands: adapt, audit, attribution, revision, benefits."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apl.cli import Existing, cli, day, json_option, law_of, law_options, output_options, say, tell
+
+if TYPE_CHECKING:
+    from apl.law import Rules
+
+
+@cli.command()
+@click.argument("bvcv", metavar="BVCV", type=Existing)
+@click.argument("decisions", metavar="[DECISIONS]", type=Existing, required=False)
+@click.option("--region", required=True, help="Code of the region that decides, 93.")
+@law_options
+@click.option("--regime", help="Another regime of the law page than the text's own.")
+@click.option("--suggest", is_flag=True, help="Fill the margin by the rule; write decisions too.")
+@click.option("--out", type=Existing, required=True, help="Folder of the results.")
+@output_options
+def adapt(
+    bvcv: Path,
+    decisions: Path | None,
+    region: str,
+    profession: str,
+    on: date,
+    parameters: Path | None,
+    regime: str | None,
+    suggest: bool,
+    out: Path,
+    file_format: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """The decisions of a region, held against the law and applied (a table bvcv, or a zonage)."""
+    from apl import adaptation, regional_text
+    from apl.outputs import refuse_standing, write_results
+    from apl_core.tables import read_table
+
+    if decisions is None and not suggest:
+        raise click.UsageError("give DECISIONS (a header alone changes nothing), or --suggest")
+    law, _ = law_of(profession, on, parameters)
+    refuse_standing(out, overwrite)
+    say("reading")
+    zones, given = adaptation.read_zones(bvcv), adaptation.no_decisions()
+    inputs = {adaptation.name_of(zones): (zones, bvcv)}
+    if decisions is not None:
+        given = read_table(decisions, "decisions")
+        inputs["decisions"] = (given, decisions)
+    done = adaptation.adapted(zones, given, law, region=region, regime=regime)
+    if suggest:
+        more = adaptation.suggest(done.zonage, law, region=region, regime=regime)
+        done = adaptation.adapted(done.zonage, more, law, region=region, regime=regime)
+    asked = {"region": region, "regime": regime, "suggest": suggest,
+             "parameters": None if parameters is None else parameters.name}  # fmt: skip
+    manifest = regional_text.manifest(done, inputs, asked)
+    results = {"zonage": done.zonage, "parts_regionales": done.parts}
+    results |= {"decisions": done.decisions} if suggest else {}
+    write_results(out, results, manifest, file_format=file_format, overwrite=overwrite)
+    found = {"synthetic": manifest["synthetic"], **regional_text.describe(done), "out": str(out)}
+    tell(found, as_json, regional_text.text)
+
+
+@cli.command()
+@click.argument("before", metavar="BEFORE", type=Existing)
+@click.argument("after", metavar="AFTER", type=Existing)
+@click.option("--region", required=True, help="Code of the region of attribution, 93.")
+@law_options
+@click.option("--regime", help="Another regime of the law page than the text's own.")
+@click.option("--out", type=Existing, help="The moves, or the verdicts of totals: .csv, .parquet")
+@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@json_option
+def audit(
+    before: Path,
+    after: Path,
+    region: str,
+    profession: str,
+    on: date,
+    parameters: Path | None,
+    regime: str | None,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Two zonings of a region (lists of BVCV, or totals by class) held against the law."""
+    from apl import audit_text, auditing
+    from apl.outputs import refuse_file, write_file
+    from apl_core.errors import MarginError
+
+    law, _ = law_of(profession, on, parameters)
+    if out is not None:
+        refuse_file(out, overwrite)
+    say("reading")
+    found = auditing.audit(auditing.read_before(before), auditing.read_after(after), law,
+                           region=region, regime=regime)  # fmt: skip
+    if out is not None:
+        write_file(found.table(), out, overwrite=overwrite)
+    told = {**audit_text.describe(found), **({} if out is None else {"out": str(out)})}
+    tell(told, as_json, audit_text.text)
+    for fault in found.faults:
+        click.echo(str(fault), err=True)
+    for verdict in found.untold:
+        say(f"cannot be told from rounded figures: {verdict.rule} of {verdict.subject}")
+    return 0 if found.accepted else int(MarginError.exit_code)
+
+
+@cli.command()
+@click.option("--profession", required=True, help="masseur_kinesitherapeute, …")
+@click.option("--on", type=day, metavar="YYYY-MM-DD", required=True, help="Date of the law.")
+@click.option("--zone", help="One class, tres_sous_dotee; else all.")
+@click.option("--contract", help="One contract, CACCMK: what it asks and pays.")
+@click.option("--acts", metavar="N,N,…", help="Acts of each year of the contract, the first first.")
+@click.option("--reading", "readings", metavar="KEY=VALUE", multiple=True,
+              help="What the text leaves open, below=nothing; several times.")  # fmt: skip
+@json_option
+def benefits(
+    profession: str,
+    on: date,
+    zone: str | None,
+    contract: str | None,
+    acts: str | None,
+    readings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """What a zone gives: aids, contracts and what they pay, duties, and the procedure."""
+    from apl import benefits_sheet
+    from apl.benefits import named, zone_benefits
+    from apl.payments import contract_payments
+
+    if contract is None:
+        if acts is not None or readings:
+            raise click.UsageError("--acts and --reading go with --contract")
+        found = zone_benefits(profession, zone, on=on)
+        tell(benefits_sheet.plain(found), as_json, lambda _: benefits_sheet.text(found))
+        return
+    done = [] if acts is None else [part.strip() for part in acts.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in done):
+        raise click.UsageError(f"--acts takes whole numbers between commas: {acts!r}")
+    if not all("=" in choice for choice in readings):
+        raise click.UsageError("--reading takes KEY=VALUE, below=nothing")
+    chosen = {key: value for key, _, value in (choice.partition("=") for choice in readings)}
+    paid = contract_payments(named(contract, on, profession, zone), map(int, done), readings=chosen)
+    tell(benefits_sheet.plain(paid), as_json, lambda _: benefits_sheet.payments_text(paid))
+
+
+@cli.command()
+@click.argument("communes", type=Existing)
+@click.option("--profession", help="Whose law page; else the one text at hand that has the rule.")
+@click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law.")
+@click.option("--out", type=Existing, help="The regions of each BVCV: .csv, .parquet")
+@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@json_option
+def attribution(
+    communes: Path,
+    profession: str | None,
+    on: date | None,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """The BVCV in several regions: who decides by the law, and by the code."""
+    from apl import attribution as who
+    from apl.national import BVCV_TEXT
+    from apl.outputs import refuse_file, write_file
+    from apl_core.tables import read_table
+
+    if (profession is None) != (on is None):
+        raise click.UsageError("--profession and --on go together")
+    law, _ = law_of(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], None)
+    if out is not None:
+        refuse_file(out, overwrite)
+    found = who.astride(read_table(communes, "communes"), law)
+    if out is not None:
+        write_file(found, out, overwrite=overwrite)
+    told = {**who.describe(found, law), **({} if out is None else {"out": str(out)})}
+    tell(told, as_json, who.text)
+
+
+@cli.command()
+@click.argument("zonage", metavar="ZONAGE", type=Existing)
+@click.argument("communes", type=Existing)
+@click.option("--region", required=True, help="Code of the region whose arrêté it is, 93.")
+@law_options
+@click.option("--published", metavar="R,R,…", help="Regions whose classes are out; else all are.")
+@click.option("--out", type=Existing, required=True, help="annexes.csv or annexes.parquet")
+@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@json_option
+def annexes(
+    zonage: Path,
+    communes: Path,
+    region: str,
+    profession: str,
+    on: date,
+    parameters: Path | None,
+    published: str | None,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """The three lists of communes of a region's arrêté (from a zonage, or a table bvcv)."""
+    from apl import attribution as who
+    from apl.adaptation import read_zones
+    from apl.outputs import refuse_file, write_file
+    from apl_core.tables import read_table
+
+    law, _ = law_of(profession, on, parameters)
+    refuse_file(out, overwrite)
+    say("reading")
+    regions = None if published is None else [r.strip() for r in published.split(",") if r.strip()]
+    places = read_table(communes, "communes")
+    found = who.annexes(read_zones(zonage), places, law, region=region, published=regions)
+    write_file(found, out, overwrite=overwrite)
+    told = {**who.describe_annexes(found, places, law, region), "out": str(out)}
+    tell(told, as_json, who.annexes_text)
+
+
+@cli.command()
+@click.argument("before", metavar="BEFORE", type=Existing)
+@click.argument("after", metavar="AFTER", type=Existing)
+@click.option("--communes-before", type=Existing, required=True, help="Communes of BEFORE.")
+@click.option("--communes-after", type=Existing, required=True, help="Communes of AFTER.")
+@click.option("--movements", type=Existing, help="INSEE's movements of communes.")
+@click.option("--between", type=day, metavar="YYYY-MM-DD", nargs=2,
+              help="Dates of the two geographies.")  # fmt: skip
+@click.option("--passage", type=Existing, help="Where communes went that were split.")
+@click.option("--profession", help="With both dates: say why each BVCV changed.")
+@click.option("--on-before", type=day, metavar="YYYY-MM-DD", help="Date of the law of BEFORE.")
+@click.option("--on-after", type=day, metavar="YYYY-MM-DD", help="Date of the law of AFTER.")
+@click.option("--parameters", type=Existing, help="TOML: what the texts do not give, at both.")
+@click.option("--out", type=Existing, help="The BVCV, class by class: .csv, .parquet")
+@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@json_option
+def revision(
+    before: Path,
+    after: Path,
+    communes_before: Path,
+    communes_after: Path,
+    movements: Path | None,
+    between: tuple[date, date] | None,
+    passage: Path | None,
+    profession: str | None,
+    on_before: date | None,
+    on_after: date | None,
+    parameters: Path | None,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Two vintages of a zoning compared on the later geography: who changed class, and why."""
+    from apl import revision_text
+    from apl.adaptation import read_zones
+    from apl.outputs import refuse_file, write_file
+    from apl.revision import revise
+    from apl_core.tables import read_table
+
+    if (movements is None) != (between is None):
+        raise click.UsageError("--movements and --between go together")
+    texts: tuple[Rules, ...] = ()
+    noticed, outside = [], {}
+    if profession is not None and on_before is not None and on_after is not None:
+        if on_after < on_before:
+            raise click.UsageError("--on-after is before --on-before")
+        (first, given), (second, _) = (
+            law_of(profession, day, parameters) for day in (on_before, on_after)
+        )
+        texts, outside = (first, second), dict(given.territories_without_apl)
+        noticed = revision_text.lasting(on_before, on_after, profession)
+    elif any(value is not None for value in (profession, on_before, on_after, parameters)):
+        raise click.UsageError("--profession, --on-before and --on-after go together")
+    if out is not None:
+        refuse_file(out, overwrite)
+    say("reading")
+    found = revise(
+        read_zones(before),
+        read_zones(after),
+        communes_before=read_table(communes_before, "communes"),
+        communes_after=read_table(communes_after, "communes"),
+        movements=None if movements is None else read_table(movements, "mouvements"),
+        between=between,
+        settled=None if passage is None else read_table(passage, "passage"),
+        rules_before=texts[0] if texts else None,
+        rules_after=texts[1] if texts else None,
+        territories_without_apl=outside,
+    )
+    if out is not None:
+        write_file(found.bvcv, out, overwrite=overwrite)
+    told = revision_text.describe(found, texts, noticed)
+    tell(told | ({} if out is None else {"out": str(out)}), as_json, revision_text.text)
