@@ -17,8 +17,8 @@ from shared import DATA, needs_data
 
 import apl
 from apl.__main__ import main
-from apl.adaptation import adapt, adapted, no_decisions, read_zones, suggest
 from apl.outputs import write_file, write_results
+from apl.regions.adaptation import adapt, adapted, no_decisions, read_zones, suggest
 from apl_core.tables import read_table
 
 ASKED = ["--profession", "masseur_kinesitherapeute", "--on", "2025-06-06"]

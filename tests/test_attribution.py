@@ -24,7 +24,7 @@ from shared import DATA, needs_data
 
 import apl
 from apl.__main__ import cli
-from apl.attribution import (
+from apl.regions.attribution import (
     annexes,
     annexes_text,
     astride,

@@ -20,10 +20,11 @@ from regions import EXCHANGE, FITTING, GUIDE, PRINTED, Case, cases, table_of, zo
 from test_cli import apl as command
 
 import apl
-from apl import audit_text, auditing, totals
-from apl.adaptation import adapt, as_zonage
-from apl.auditing import Audit, audit
-from apl.totals import BROKEN, OPEN, WITHIN, Range
+from apl.regions import audit as auditing
+from apl.regions import audit_text, totals
+from apl.regions.adaptation import adapt, as_zonage
+from apl.regions.audit import Audit, audit
+from apl.regions.totals import BROKEN, OPEN, WITHIN, Range
 from apl_core import AplError, MarginError, RuleError, TableError
 from apl_core.errors import UsageError
 

@@ -19,11 +19,11 @@ import pytest
 from click.testing import CliRunner
 from shared import DATA, needs
 
-from apl import benefits as module
 from apl.__main__ import cli
-from apl.aids import load_page
-from apl.benefits import contracts, page_of, zone_benefits
-from apl.benefits_sheet import plain, text
+from apl.aids import benefits as module
+from apl.aids.benefits import contracts, page_of, zone_benefits
+from apl.aids.page import load_page
+from apl.aids.sheet import plain, text
 from apl.law import rules
 from apl_core import RuleError
 
@@ -259,7 +259,7 @@ def test_no_figure_of_the_page_stands_in_code() -> None:
     figures = {int(n) for n in re.findall(r"(?<!\w)\d{3,5}(?!\w)", PAGE.replace(",", ""))}
     assert {49000, 34000, 30000, 9000, 1200, 2240, 6000, 300, 150} <= figures
     folder = Path(module.__file__).parent
-    for name in ("aids", "benefits", "payments", "benefits_sheet"):
+    for name in ("page", "benefits", "payments", "sheet"):
         tree = ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):

@@ -22,9 +22,9 @@ import pytest
 from shared import DATA, needs, needs_data
 
 import apl
-from apl.auditing import audit
 from apl.bvcv import attributed as attributed_to
-from apl.totals import of_list
+from apl.regions.audit import audit
+from apl.regions.totals import of_list
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 SEEDS = DATA.parent / "seeds"

@@ -24,7 +24,7 @@ ONE_FILE = {
     "numba": {CORE / "kernels.py"},
     "python_calamine": {CORE / "files.py"},
     "jsonschema": {UPPER / "law_schema.py"},
-    "click": {UPPER / name for name in ("__main__.py", "cli.py", "national.py", "regional.py")},
+    "click": {UPPER / "__main__.py", *(UPPER / "commands").glob("*.py")},
     "scipy": {UPPER / "travel.py", UPPER / "country.py", UPPER / "country_people.py"},
 }
 EAGER = {"numba", "click"}  # the kernels and the command line are what those files are

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_benefits import MK, ON, PAGE
 
-from apl import benefits as module
-from apl.aids import Contract, load_page
-from apl.benefits import contracts, named
-from apl.benefits_sheet import payments_text
-from apl.payments import contract_payments, refund
+from apl.aids import benefits as module
+from apl.aids.benefits import contracts, named
+from apl.aids.page import Contract, load_page
+from apl.aids.payments import contract_payments, refund
+from apl.aids.sheet import payments_text
 from apl_core import RuleError
 
 

@@ -22,8 +22,8 @@ from test_passage import Event, movements
 
 import apl
 from apl.law import Rules
-from apl.revision import Revision, divided, revise
-from apl.revision_text import describe
+from apl.regions.revision import Revision, divided, revise
+from apl.regions.revision_text import describe
 from apl_core import TableError
 from apl_core.tables import checked
 

@@ -17,12 +17,12 @@ from test_revision import ALONE, DAY, LAW, LOW, UNDER, Zoning, compared, matrix
 
 import apl
 from apl.__main__ import cli
-from apl.causes import STEPS
 from apl.law_schema import zone_order
 from apl.outputs import write_file
-from apl.passage import passage
-from apl.revision import revise
-from apl.revision_text import WORDS, describe, lasting, text
+from apl.regions.causes import STEPS
+from apl.regions.passage import passage
+from apl.regions.revision import revise
+from apl.regions.revision_text import WORDS, describe, lasting, text
 from apl_core import TableError
 from apl_core.schema import schema
 

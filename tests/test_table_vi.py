@@ -9,8 +9,8 @@ from fractions import Fraction
 import pyarrow as pa
 
 import apl
-from apl.auditing import audit
-from apl.table_vi import notices_of_shares, shares_check
+from apl.regions.audit import audit
+from apl.regions.table_vi import notices_of_shares, shares_check
 
 DAY = date(2025, 6, 6)
 LAW = apl.rules("masseur_kinesitherapeute", on=DAY)

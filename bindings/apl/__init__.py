@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from apl.activity import demand, supply
-    from apl.adaptation import Adapted, adapt, adapted, suggest
-    from apl.attribution import annexes, astride
-    from apl.auditing import Audit, audit
-    from apl.benefits import contracts, zone_benefits
+    from apl.aids.benefits import contracts, zone_benefits
+    from apl.aids.payments import contract_payments
     from apl.bvcv import aggregate
     from apl.bvcv import build as build_bvcv
     from apl.indicator import access
     from apl.law import Rules, rules
     from apl.parameters import Parameters, read_parameters
-    from apl.payments import contract_payments
     from apl.pipeline import Run, run
-    from apl.revision import Revision, revise
+    from apl.regions.adaptation import Adapted, adapt, adapted, suggest
+    from apl.regions.attribution import annexes, astride
+    from apl.regions.audit import Audit, audit
+    from apl.regions.revision import Revision, revise
     from apl.travel import travel_times
     from apl.zoning import Ranking, classify, rank
     from apl_core.catchment import Catchment
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 # Each name is imported when it is first asked for: `apl --help` must not wait for Numba.
 _HOME = {
     "apl.activity": ("demand", "supply"),
-    "apl.adaptation": ("Adapted", "adapt", "adapted", "suggest"),
-    "apl.attribution": ("annexes", "astride"),
-    "apl.auditing": ("Audit", "audit"),
-    "apl.benefits": ("contracts", "zone_benefits"),
+    "apl.regions.adaptation": ("Adapted", "adapt", "adapted", "suggest"),
+    "apl.regions.attribution": ("annexes", "astride"),
+    "apl.regions.audit": ("Audit", "audit"),
+    "apl.aids.benefits": ("contracts", "zone_benefits"),
     "apl.bvcv": ("aggregate", "build_bvcv"),
     "apl.indicator": ("access",),
     "apl.law": ("Rules", "rules"),
     "apl.parameters": ("Parameters", "read_parameters"),
-    "apl.payments": ("contract_payments",),
+    "apl.aids.payments": ("contract_payments",),
     "apl.pipeline": ("Run", "run"),
-    "apl.revision": ("Revision", "revise"),
+    "apl.regions.revision": ("Revision", "revise"),
     "apl.travel": ("travel_times",),
     "apl.zoning": ("Ranking", "classify", "rank"),
     "apl_core.catchment": ("Catchment",),

@@ -9,8 +9,8 @@ import traceback
 
 import click
 
-from apl import national, regional
-from apl.cli import cli
+from apl.commands import national, regional
+from apl.commands.shared import cli
 
 DEFECT, RESOURCES, INTERRUPTED = 1, 7, 130
 __all__ = ["cli", "main", "national", "regional"]  # importing the two registers their commands

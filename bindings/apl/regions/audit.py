@@ -1,8 +1,8 @@
 """Two zonings of a region held against what the law lets the region change.
 
-From lists of BVCV, each move is listed and held by `apl.regimes.hold`, the rules by which
+From lists of BVCV, each move is listed and held by `apl.regions.regimes.hold`, the rules by which
 adaptation accepts or refuses: the two never differ. Where a zoning is known by its totals alone,
-`apl.totals` says of each rule whether it is kept, broken, or cannot be told from rounded figures.
+`totals` says of each rule whether it is kept, broken, or cannot be told from rounded figures.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apl import totals
-from apl.adaptation import read_zones
 from apl.blocks import Regime
-from apl.gauges import Breach, Change, Gauge, moved
 from apl.law import Rules
 from apl.noticed import Notice
-from apl.regimes import hold, regime_of, units_of
-from apl.table_vi import notices_of_shares
-from apl.totals import OPEN, OVER, WITHIN, Total, Verdict
+from apl.regions import totals
+from apl.regions.adaptation import read_zones
+from apl.regions.gauges import Breach, Change, Gauge, moved
+from apl.regions.regimes import hold, regime_of, units_of
+from apl.regions.table_vi import notices_of_shares
+from apl.regions.totals import OPEN, OVER, WITHIN, Total, Verdict
 from apl_core import Fault, MarginError, TableError, refuse_if
 from apl_core.errors import SHOWN
 from apl_core.schema import MISSING

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from apl.blocks import Regime, ShareRules
 from apl.law import Rules
 from apl.noticed import Notice
-from apl.regimes import Held, Unit, Units, hold, moved, printed_shares, regime_of, units_of
+from apl.regions.regimes import Held, Unit, Units, hold, moved, printed_shares, regime_of, units_of
 from apl_core import Fault, MarginError, TableError, refuse_if
 from apl_core.errors import at_rows
 from apl_core.schema import MISSING

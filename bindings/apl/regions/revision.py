@@ -1,6 +1,6 @@
 """Two vintages of a zoning on one geography: what changed class, for whom, and why.
 
-The earlier communes are found again in the later geography (`apl.passage`). A commune nouvelle has
+The earlier communes are found again in the later geography (`passage`). A commune nouvelle has
 the earlier class of the commune whose code it keeps; a BVCV, that of most of its inhabitants.
 Persons are those of the later table, whole numbers throughout.
 """
@@ -15,12 +15,12 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from apl.causes import STEPS, Moment, Ranked, Zones, explained
 from apl.counted import column_of, counted
 from apl.law import Rules
 from apl.law_schema import zone_order
 from apl.noticed import Notice
-from apl.passage import Passage, passage
+from apl.regions.causes import STEPS, Moment, Ranked, Zones, explained
+from apl.regions.passage import Passage, passage
 from apl_core import Fault, refuse_if
 from apl_core.errors import SHOWN
 
@@ -95,10 +95,10 @@ def revise(
     communes_before, communes_after : pyarrow.Table
         The tables ``communes`` that they were made from.
     movements, between, settled
-        How communes lead from one geography to the other: see `apl.passage.passage`. Without them,
+        How communes lead from one geography to the other: see `passage.passage`. Without them,
         both have the same codes.
     rules_before, rules_after : Rules, optional
-        Both texts; the order of the causes is that of `apl.causes`. The earlier APL of a BVCV of
+        Both texts; the order of the causes is that of `causes`. The earlier APL of a BVCV of
         the later geography is the mean of those that its inhabitants had, weighted by inhabitants.
     territories_without_apl : mapping of region → persons, optional
         As in `apl.zoning.rank`, at both dates.

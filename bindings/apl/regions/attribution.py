@@ -17,8 +17,8 @@ from apl.bvcv import attributed, bare_overseas
 from apl.country import departements
 from apl.law import Rules
 from apl.law_schema import law_fault
-from apl.passage import departement
-from apl.regimes import inside, regime_of, units_of
+from apl.regions.passage import departement
+from apl.regions.regimes import inside, regime_of, units_of
 from apl.summary import REGIONS, aligned
 from apl_core import Fault, RuleError, UsageError, refuse_if
 from apl_core.errors import SHOWN

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import TypeVar
 
-from apl.aids import Aid, Contract, Contradiction, Page, Topic, load_page
+from apl.aids.page import Aid, Contract, Contradiction, Page, Topic, load_page
 from apl.law import Rules
 from apl.law_schema import law_fault
 from apl_core import RuleError

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl.adaptation import Adapted
 from apl.outputs import SYNTHETIC_COLUMN, SYNTHETIC_KEY
 from apl.provenance import described, versions
-from apl.regimes import Gauge, printed_shares
+from apl.regions.adaptation import Adapted
+from apl.regions.regimes import Gauge, printed_shares
 from apl.summary import REGIONS, aligned
 from apl_core.tables import notes_of
 

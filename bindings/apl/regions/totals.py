@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from apl.blocks import Move, Regime
-from apl.gauges import moved
 from apl.law import Rules
 from apl.law_schema import law_fault
-from apl.regimes import printed_shares
+from apl.regions.gauges import moved
+from apl.regions.regimes import printed_shares
 from apl_core import Fault, RuleError, TableError, refuse_if
 from apl_core.errors import UsageError
 

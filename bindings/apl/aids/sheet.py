@@ -9,10 +9,10 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from apl.aids import Contract
-from apl.benefits import Benefits
+from apl.aids.benefits import Benefits
+from apl.aids.page import Contract
+from apl.aids.payments import Payments
 from apl.law_schema import CALLER
-from apl.payments import Payments
 
 DUTIES = (("open", "open"), ("possible", "possible"), ("subject_to", "subject to"))
 

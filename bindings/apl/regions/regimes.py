@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from apl.blocks import Move, Regime, ShareRules
-from apl.gauges import FAULTS, Breach, Change, Gauge, Held, Unit, Units, moved
 from apl.law import Rules
 from apl.law_schema import law_fault
+from apl.regions.gauges import FAULTS, Breach, Change, Gauge, Held, Unit, Units, moved
 from apl_core import Fault, RuleError, TableError
 from apl_core.errors import UsageError
 

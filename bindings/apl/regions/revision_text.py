@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from apl.causes import STEPS
 from apl.law import Rules
 from apl.law_schema import zone_order
 from apl.noticed import Notice
-from apl.revision import WITHOUT, Revision
+from apl.regions.causes import STEPS
+from apl.regions.revision import WITHOUT, Revision
 from apl.summary import aligned
 from apl_core.errors import SHOWN
 
@@ -36,7 +36,7 @@ December 2023']
     >>> lasting(date(2023, 6, 6), date(2025, 6, 6), "infirmier")
     []
     """
-    from apl.benefits import available, page_of
+    from apl.aids.benefits import available, page_of
 
     known = available()  # the law of 2023 is of every zoning, and stands on the pages there are
     page = page_of(profession if profession in known else known[0])

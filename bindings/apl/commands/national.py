@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from apl.cli import (
+from apl.commands.shared import (
     Existing,
     cli,
     day,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from apl.aids import Contract, Contradiction, Fact, Instalment
-from apl.benefits import named
+from apl.aids.benefits import named
+from apl.aids.page import Contract, Contradiction, Fact, Instalment
 from apl.blocks import UNKNOWN
 from apl.law_schema import law_fault
 from apl_core import Fault, RuleError, refuse_if

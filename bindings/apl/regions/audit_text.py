@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from apl.auditing import Audit, points
-from apl.regional_text import gauge_dict
+from apl.regions.adaptation_text import gauge_dict
+from apl.regions.audit import Audit, points
+from apl.regions.totals import Range, Total
 from apl.summary import REGIONS, aligned
-from apl.totals import Range, Total
 
 
 def describe(found: Audit) -> dict[str, Any]:

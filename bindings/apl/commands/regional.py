@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from apl.cli import Existing, cli, day, json_option, law_of, law_options, output_options, say, tell
+from apl.commands.shared import (
+    Existing,
+    cli,
+    day,
+    json_option,
+    law_of,
+    law_options,
+    output_options,
+    say,
+    tell,
+)
 
 if TYPE_CHECKING:
     from apl.law import Rules
@@ -38,8 +48,8 @@ def adapt(
     as_json: bool,
 ) -> None:
     """The decisions of a region, held against the law and applied (a table bvcv, or a zonage)."""
-    from apl import adaptation, regional_text
     from apl.outputs import refuse_standing, write_results
+    from apl.regions import adaptation, adaptation_text
     from apl_core.tables import read_table
 
     if decisions is None and not suggest:
@@ -58,12 +68,12 @@ def adapt(
         done = adaptation.adapted(done.zonage, more, law, region=region, regime=regime)
     asked = {"region": region, "regime": regime, "suggest": suggest,
              "parameters": None if parameters is None else parameters.name}  # fmt: skip
-    manifest = regional_text.manifest(done, inputs, asked)
+    manifest = adaptation_text.manifest(done, inputs, asked)
     results = {"zonage": done.zonage, "parts_regionales": done.parts}
     results |= {"decisions": done.decisions} if suggest else {}
     write_results(out, results, manifest, file_format=file_format, overwrite=overwrite)
-    found = {"synthetic": manifest["synthetic"], **regional_text.describe(done), "out": str(out)}
-    tell(found, as_json, regional_text.text)
+    found = {"synthetic": manifest["synthetic"], **adaptation_text.describe(done), "out": str(out)}
+    tell(found, as_json, adaptation_text.text)
 
 
 @cli.command()
@@ -88,15 +98,15 @@ def audit(
     as_json: bool,
 ) -> int:
     """Two zonings of a region (lists of BVCV, or totals by class) held against the law."""
-    from apl import audit_text, auditing
     from apl.outputs import refuse_file, write_file
+    from apl.regions import audit, audit_text
     from apl_core.errors import MarginError
 
     law, _ = law_of(profession, on, parameters)
     if out is not None:
         refuse_file(out, overwrite)
     say("reading")
-    found = auditing.audit(auditing.read_before(before), auditing.read_after(after), law,
+    found = audit.audit(audit.read_before(before), audit.read_after(after), law,
                            region=region, regime=regime)  # fmt: skip
     if out is not None:
         write_file(found.table(), out, overwrite=overwrite)
@@ -128,15 +138,15 @@ def benefits(
     as_json: bool,
 ) -> None:
     """What a zone gives: aids, contracts and what they pay, duties, and the procedure."""
-    from apl import benefits_sheet
-    from apl.benefits import named, zone_benefits
-    from apl.payments import contract_payments
+    from apl.aids import sheet
+    from apl.aids.benefits import named, zone_benefits
+    from apl.aids.payments import contract_payments
 
     if contract is None:
         if acts is not None or readings:
             raise click.UsageError("--acts and --reading go with --contract")
         found = zone_benefits(profession, zone, on=on)
-        tell(benefits_sheet.plain(found), as_json, lambda _: benefits_sheet.text(found))
+        tell(sheet.plain(found), as_json, lambda _: sheet.text(found))
         return
     done = [] if acts is None else [part.strip() for part in acts.split(",")]
     if not all(part.isascii() and part.isdigit() for part in done):
@@ -145,7 +155,7 @@ def benefits(
         raise click.UsageError("--reading takes KEY=VALUE, below=nothing")
     chosen = {key: value for key, _, value in (choice.partition("=") for choice in readings)}
     paid = contract_payments(named(contract, on, profession, zone), map(int, done), readings=chosen)
-    tell(benefits_sheet.plain(paid), as_json, lambda _: benefits_sheet.payments_text(paid))
+    tell(sheet.plain(paid), as_json, lambda _: sheet.payments_text(paid))
 
 
 @cli.command()
@@ -164,9 +174,9 @@ def attribution(
     as_json: bool,
 ) -> None:
     """The BVCV in several regions: who decides by the law, and by the code."""
-    from apl import attribution as who
-    from apl.national import BVCV_TEXT
+    from apl.commands.national import BVCV_TEXT
     from apl.outputs import refuse_file, write_file
+    from apl.regions import attribution as who
     from apl_core.tables import read_table
 
     if (profession is None) != (on is None):
@@ -203,9 +213,9 @@ def annexes(
     as_json: bool,
 ) -> None:
     """The three lists of communes of a region's arrêté (from a zonage, or a table bvcv)."""
-    from apl import attribution as who
-    from apl.adaptation import read_zones
     from apl.outputs import refuse_file, write_file
+    from apl.regions import attribution as who
+    from apl.regions.adaptation import read_zones
     from apl_core.tables import read_table
 
     law, _ = law_of(profession, on, parameters)
@@ -252,10 +262,10 @@ def revision(
     as_json: bool,
 ) -> None:
     """Two vintages of a zoning compared on the later geography: who changed class, and why."""
-    from apl import revision_text
-    from apl.adaptation import read_zones
     from apl.outputs import refuse_file, write_file
-    from apl.revision import revise
+    from apl.regions import revision_text
+    from apl.regions.adaptation import read_zones
+    from apl.regions.revision import revise
     from apl_core.tables import read_table
 
     if (movements is None) != (between is None):

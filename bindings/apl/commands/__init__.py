@@ -1,0 +1,1 @@
+"""The commands of ``apl``, by whom they serve."""

@@ -1,0 +1,1 @@
+"""What regions do with the national classes: adapt, audit, who decides, revise."""
