@@ -27,6 +27,7 @@ bench: $(VENV)/bench
 
 published: $(VENV)/run
 	$(BIN)/python benchmarks/published.py
+	$(BIN)/python benchmarks/paca.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 import apl
 from apl import indicator, summary
 from apl.bvcv import Built, attributed
+from apl.regions import table_vi
 from apl_core.territory import column_values
 
 DATA = Path(
@@ -149,6 +150,82 @@ def parts_of(parts: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
     for row in parts.to_pylist():
         found.setdefault(row["code_region"], {})[row["zone"]] = row
     return found
+
+
+# --- what the law says of them -------------------------------------------------------------------
+
+
+def region_lines(communes: pa.Table) -> Iterator[Line]:
+    """Region 93 adapted under article V, audited from totals; who decides; table VI in itself."""
+    published = apl.read_table(DATA / "published/apl_mk_2022.csv", "apl_publie")
+    areas = apl.aggregate(published, communes, LAW)
+    zones = apl.classify(areas, LAW, territories_without_apl=MAYOTTE)
+    moved = apl.adapted(zones, apl.suggest(zones, LAW, region="93"), LAW, region="93")
+    lowest = {row["zone"]: row for row in moved.parts.to_pylist()}["tres_sous_dotee"]
+    yield exactly(
+        "region 93, all of sous dotée moved up: BVCV, inhabitants",
+        (lowest["bvcv"], lowest["population"]),
+        (10, 70_887),
+    )
+    gauge = moved.held.gauges[0]
+    yield exactly(
+        "  persons used, allowed (article V)", (gauge.used, gauge.allowed), (51_440, 127_965)
+    )
+    yield from audit_lines()
+    check = table_vi.shares_check(LAW)
+    if check is not None and check.likely is not None:
+        for name, sums, target in (
+            ("as printed", check.sums, "15.02 / 15.09 / 39.88"),
+            (f"row {check.likely.region} shifted", check.likely.sums, "15.00 / 14.99 / 40.00"),
+        ):
+            ours = " / ".join(f"{float(100 * share):.2f}" for share in sums)
+            yield exactly(f"table VI weighted by population, {name}", ours, target)
+    who = apl.astride(communes, LAW)
+    differ = who.filter(who.column("differe"))
+    yield exactly("BVCV astride regions", len(pc.unique(who.column("code_bvcv"))), 155)
+    codes = tuple(sorted(set(differ.column("code_bvcv").to_pylist())))
+    yield exactly("  code and majority differ", codes, ("19028", "28007", "32096", "76035"))
+
+
+def audit_lines() -> Iterator[Line]:
+    """The zoning of PACA, known by its totals alone: table VI before, the guide's tables after."""
+    zones = LAW.zoning.zones
+    printed = next(
+        r for r in _rows("official/table_vi_arrete_2024.csv") if r["code_region"] == "93"
+    )
+    shares = [float(printed[zone]) / 100 for zone in zones[:-1]]
+    persons = dict.fromkeys(zones, 0)
+    for row in _rows("official/paca_2025.csv"):
+        persons[row["zone"]] += int(row["population"])
+    before = pa.table({"zone": zones[:-1], "part": shares, "precision": [0.001] * len(shares)})
+    after = pa.table({"zone": list(persons), "population": list(persons.values())})
+    for regime in LAW.adaptation.regimes:
+        found = apl.audit(before, after, LAW, region="93", regime=regime.name)
+        for said in found.verdicts:
+            if said.rule in ("margin", "balance"):
+                points = (
+                    f"{float(100 * said.found.low):+.2f} to {float(100 * said.found.high):+.2f}"
+                )
+                name = " + ".join(said.zones)
+                yield shown(f"  audit, {regime.name}: {name}, {points} points", said.verdict)
+
+
+def frame_lines() -> Iterator[Line]:
+    """The frame of 2018 on the APL 2021: geography 2022, living areas 2012, population 2019."""
+    law = apl.rules("masseur_kinesitherapeute", on=date(2019, 6, 1))
+    published = apl.read_table(DATA / "published/APL_mk_2021.xlsx", "apl_publie")
+    people = published.select(["code_commune", "population"])
+    found = apl.build_bvcv(
+        apl.read_table(DATA / "geography/communes_geographie_2022.csv", "geographie"),
+        people.filter(pc.is_valid(people.column("population"))),
+        law,
+        movements=apl.read_table(DATA / "geography/mvtcommune_2024.csv.gz", "mouvements"),
+        between=(date(2022, 1, 1), date(2022, 1, 1)),
+    )
+    ranking = apl.rank(apl.aggregate(published, found.communes, law), law)
+    for cut in ranking.cuts:
+        printed = "" if cut.printed is None else f" (printed: {float(cut.printed):g})"
+        yield shown(f"2018, {cut.zone}: APL up to{printed}", f"{cut.apl or 0:.2f}")
 
 
 # --- the published APL 2021 ----------------------------------------------------------------------
@@ -333,6 +410,8 @@ def main() -> int:
     sections = {
         "BVCV by the legal rule": list(bvcv_lines(units.communes, units.without_population)),
         "Zones of the published APL 2022": list(zone_lines(units.communes)),
+        "What the law says of them": list(region_lines(units.communes)),
+        "The frame of 2018 on the APL 2021": list(frame_lines()),
         "The published APL 2021": list(published_lines()),
         "End to end on real road times": list(isere_lines()),
         "End to end, the whole country": list(nation_lines(units.communes)),
