@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-nojit lint bench published clean
+.PHONY: run test test-nojit lint bench published mutation clean
 
 run: $(VENV)/run
 	$(BIN)/apl run --profession masseur_kinesitherapeute --on 2025-06-06 --out out --overwrite
@@ -29,6 +29,10 @@ published: $(VENV)/run
 	$(BIN)/python benchmarks/published.py
 	$(BIN)/python benchmarks/paca.py
 
+# An hour and a half: mutants of the law's modules, in a copy; tests/MUTATION.md has the last result.
+mutation: $(VENV)/mutation
+	$(BIN)/python benchmarks/mutation.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed')"
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +52,10 @@ $(VENV)/lint: $(VENV)/test
 
 $(VENV)/bench: $(VENV)/test
 	$(BIN)/python -m pip install --quiet --editable ".[test,bench]"
+	touch $@
+
+$(VENV)/mutation: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable ".[test,mutation]"
 	touch $@
 
 clean:

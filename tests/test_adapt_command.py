@@ -18,7 +18,8 @@ from shared import DATA, needs_data
 import apl
 from apl.__main__ import main
 from apl.outputs import write_file, write_results
-from apl.regions.adaptation import adapt, adapted, no_decisions, read_zones, suggest
+from apl.regions.adaptation import adapt, adapted, no_decisions, suggest
+from apl.regions.zonage import read_zones
 from apl_core.tables import read_table
 
 ASKED = ["--profession", "masseur_kinesitherapeute", "--on", "2025-06-06"]

@@ -34,8 +34,9 @@ from regions import (
 )
 
 import apl
-from apl.regions.adaptation import Adapted, adapt, adapted, as_zonage, no_decisions, suggest
+from apl.regions.adaptation import Adapted, adapt, adapted, no_decisions, suggest
 from apl.regions.regimes import regime_of
+from apl.regions.zonage import as_zonage
 from apl_core import AplError, MarginError, RuleError, TableError
 from apl_core.errors import UsageError
 

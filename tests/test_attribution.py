@@ -24,15 +24,8 @@ from shared import DATA, needs_data
 
 import apl
 from apl.__main__ import cli
-from apl.regions.attribution import (
-    annexes,
-    annexes_text,
-    astride,
-    by_prefix,
-    describe,
-    describe_annexes,
-    text,
-)
+from apl.regions.attribution import annexes, astride, by_prefix
+from apl.regions.attribution_text import annexes_text, describe, describe_annexes, text
 from apl_core import FileError, RuleError, TableError, UsageError
 from apl_core.tables import checked
 

@@ -4,6 +4,7 @@ A case lists ids of demand and of supply that need not be the same places: the t
 union, what a list does not name counts for 0, and no self pair is added. Tolerances up to 1e-12 go
 with values of full precision, and are relative (one expected value is 1.9e-22); larger ones go with
 printed decimals, and are absolute. Where a case also gives the full precision, 1e-12 holds on it.
+Other members of the family run by their own names; `LEFT_OUT` says which cases do not run, and why.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from apl_core import (
     Territory,
     Weighted,
 )
+from apl_core.family import FAMILY
 
 F64 = NDArray[np.float64]
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
@@ -53,6 +55,14 @@ REFUSED = {
     "edge_shared/nan_cost": "APL-D01",
     "edge_shared/negative_sentinel": "APL-D03",
 }
+ALONE = {  # each has a test of its own below
+    "pysal_access/grid5_step1_gravity_sum",
+    "drees_zonage_ars/majority_region_rule",
+}
+LEFT_OUT = {
+    "traccess/reachable_supply_two_costs": "a second cost (transfers) that the pairs do not give",
+    "drees_zonage_ars/bvcv_vintage_mismatch": "no pairs: the codes of two zonings, held together",
+}
 
 
 def ids(wanted: Callable[[dict[str, Any]], bool]) -> Iterable[Any]:
@@ -64,6 +74,12 @@ def ids(wanted: Callable[[dict[str, Any]], bool]) -> Iterable[Any]:
 def is_two_steps(entry: dict[str, Any]) -> bool:
     reference = entry["independent_apl_reference"] or entry["kind"] == "convention"
     return reference and entry["id"] not in PARTS | set(REFUSED)
+
+
+def member(entry: dict[str, Any]) -> str | None:
+    """The family's name for a case that is not the two steps: `3SFCA (Huff 1/d)` is 3SFCA."""
+    name = str(entry["method"]).split()[0]
+    return name if entry["kind"] == "variant or partial" and name in FAMILY else None
 
 
 def column(folder: Path, reference: str) -> dict[str, Any]:
@@ -141,6 +157,13 @@ class Case:
         assert np.isfinite(values).all()
         return dict(zip(self.land.codes.to_pylist(), values.tolist(), strict=True))
 
+    def family(self, member: Callable[..., F64], **options: Any) -> dict[str, float]:
+        """Scores under a member of the family."""
+        vectors = self.vector(self.supply), self.vector(self.demand)
+        values = member(self.catchment(), *vectors, self.decay(), **options)
+        assert np.isfinite(values).all()
+        return dict(zip(self.land.codes.to_pylist(), values.tolist(), strict=True))
+
     def scores(self, weighted: Weighted) -> dict[str, float]:
         """Access in the case's own unit."""
         scale = self.raw.get("scale", 1)
@@ -166,6 +189,18 @@ def test_every_independent_case_is_run() -> None:
     assert independent - run <= PARTS
 
 
+@needs_cases
+def test_every_other_case_is_run_or_left_out_by_name() -> None:
+    run = {
+        entry["id"]
+        for entry in INDEX
+        if is_two_steps(entry) or member(entry) or entry["method"] == "step weights"
+    }
+    assert {entry["id"] for entry in INDEX} - run == (
+        PARTS | set(REFUSED) | ALONE | set(LEFT_OUT)
+    ) - {"pysal_access/step_boundary_closed_right", "ipea_accessibility/step_boundary_closed_left"}
+
+
 @pytest.mark.parametrize("name", ids(is_two_steps))
 def test_two_steps(name: str) -> None:
     case = Case.read(name)
@@ -175,6 +210,31 @@ def test_two_steps(name: str) -> None:
     assert len(case.expected) - len(expected) == len(infinite_there)
     meet(values, expected, case.raw["tolerance"])
     meet(values, case.raw.get("expected_full", {}), FULL)
+
+
+@pytest.mark.parametrize("name", ids(lambda entry: member(entry) is not None))
+def test_other_members_of_the_family(name: str) -> None:
+    case = Case.read(name)
+    method = member(next(entry for entry in INDEX if entry["id"] == name))
+    assert method is not None
+    options = {}
+    if name.startswith("pysal_access/hospital"):  # there one also chooses places out of reach
+        options["choice"] = replace(case.decay(), limit=math.inf)
+    values = case.family(FAMILY[method], **options)
+    meet(values, case.expected, case.raw["tolerance"])
+    meet(values, case.raw.get("expected_full", {}), FULL)
+
+
+@needs_cases
+def test_cases_that_are_named_after_a_member_run_under_that_name() -> None:
+    """The same bits as the two steps; a 2SFCA with weights is our KD2SFCA."""
+    run = 0
+    for entry in filter(is_two_steps, INDEX):
+        case, name = Case.read(entry["id"]), str(entry["method"]).split()[0].rstrip(",")
+        if name in FAMILY and (name != "2SFCA" or case.raw["decay"]["type"] == "step"):
+            assert case.family(FAMILY[name]) == case.access(case.catchment().weigh(case.decay()))
+            run += 1
+    assert run >= 20
 
 
 @pytest.mark.parametrize("name", ids(lambda entry: entry["id"] in REFUSED))

@@ -113,6 +113,19 @@ def test_nothing_prints_below_the_command_line() -> None:
         assert "print" not in set(calls(path)), path.name
 
 
+FROZEN = "frozen=True"
+
+
+def test_nouns_are_frozen() -> None:
+    """What was checked at the gate stays as it was; an error alone takes its traceback."""
+    for path in [*modules(CORE), *modules(UPPER)]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                made = [ast.unparse(one) for one in node.decorator_list]
+                thawed = [one for one in made if one.startswith("dataclass") and FROZEN not in one]
+                assert not thawed or node.name == "AplError", f"{path.name}: {node.name}"
+
+
 def test_no_kernel_is_fast_and_wrong() -> None:
     """fastmath deletes NaN checks; parallel kernels break fork; pickles are code."""
     for path in [*modules(CORE), *modules(UPPER)]:

@@ -14,11 +14,19 @@ import pytest
 
 import apl
 from apl.blocks import PARSERS
-from apl.law import PROFESSIONS, Rules, available, law_page, load_page, rules
+from apl.law import Rules, available, law_page, load_page, rules
 from apl.law_schema import known_choices, schema_of, values_of
 from apl.parameters import KEYS, Parameters, read_parameters
 from apl_core import RuleError
 
+PROFESSIONS = (
+    "masseur_kinesitherapeute",
+    "infirmier",
+    "sage_femme",
+    "chirurgien_dentiste",
+    "orthophoniste",
+    "medecin_generaliste",
+)
 MK = "masseur_kinesitherapeute"
 ON = date(2025, 6, 6)
 WHOLE = (resources.files("apl_schemas") / "law" / f"{MK}.toml").read_text(encoding="utf-8")

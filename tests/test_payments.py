@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_benefits import MK, ON, PAGE
 
 from apl.aids import benefits as module
-from apl.aids.benefits import contracts, named
+from apl.aids.benefits import contract_named, contracts
 from apl.aids.page import Contract, load_page
 from apl.aids.payments import contract_payments, refund
 from apl.aids.sheet import payments_text
@@ -255,11 +255,11 @@ def two_versions() -> str:
 
 def test_a_name_alone_while_there_is_one_version(monkeypatch: pytest.MonkeyPatch) -> None:
     assert contract_payments("CACCMK").contract.text.since == ON
-    assert named("CACCMK", ON) == contracts(MK, on=ON)["CACCMK"]
+    assert contract_named("CACCMK", ON) == contracts(MK, on=ON)["CACCMK"]
     with pytest.raises(RuleError, match="2025-06-06"):
         contract_payments("CACCMK", [2000], on=date(2025, 6, 5))
     with pytest.raises(RuleError, match="2025-06-06"):
-        contract_payments(named("CACCMK"), [2000], on=date(2025, 6, 5))
+        contract_payments(contract_named("CACCMK"), [2000], on=date(2025, 6, 5))
     page = load_page(two_versions(), "aides/test.toml")
     monkeypatch.setattr(module, "page_of", lambda profession: page)
     with pytest.raises(RuleError, match="no default"):
@@ -279,7 +279,7 @@ def test_an_unknown_contract() -> None:
 
 
 def test_nouns_are_frozen() -> None:
-    held: Contract = named("CACCMK")
+    held: Contract = contract_named("CACCMK")
     with pytest.raises(AttributeError):
         held.years = 6  # type: ignore[misc]
     assert held.reading({"below": "nothing"}).reading({"below": "linear"}).supplied == (

@@ -21,15 +21,17 @@ from apl.law_schema import zone_order
 from apl.outputs import write_file
 from apl.regions.causes import STEPS
 from apl.regions.passage import passage
-from apl.regions.revision import revise
-from apl.regions.revision_text import WORDS, describe, lasting, text
+from apl.regions.revision import notices_of_dates, revise
+from apl.regions.revision_text import WORDS, describe, text
 from apl_core import TableError
 from apl_core.schema import schema
 
 
 def test_the_text() -> None:
     seen = compared(ALONE, replace(ALONE, level={**ALONE.level, "01001": 25.0}))
-    told = describe(seen, (LAW, LAW), lasting(date(2019, 6, 1), date(2025, 6, 6), "infirmier"))
+    told = describe(
+        seen, (LAW, LAW), notices_of_dates(date(2019, 6, 1), date(2025, 6, 6), "infirmier")
+    )
     words = [" ".join(line.split()) for line in text(told).splitlines()]
     for line in (
         "4 BVCV of the later geography · 100 inhabitants",
@@ -59,7 +61,7 @@ def test_words_and_schema_have_every_cause_and_class() -> None:
 )  # fmt: skip
 def test_a_zoning_lasts_two_years(earlier: date, later: date, apart: bool) -> None:
     for profession in ("masseur_kinesitherapeute", "infirmier"):
-        assert bool(lasting(earlier, later, profession)) == apart
+        assert bool(notices_of_dates(earlier, later, profession)) == apart
 
 
 def run(*arguments: str) -> Result:

@@ -24,7 +24,7 @@ import apl
 from apl.law import Rules
 from apl.noticed import zone_notices
 from apl.zoning import FRANCE, Ranking, classify, rank
-from apl_core import TableError
+from apl_core import RuleError, TableError
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 ZONES = LAW.zoning.zones
@@ -328,6 +328,15 @@ def test_a_tenth_and_a_twentieth_are_fifteen_hundredths() -> None:
     assert letters(classify(table(row((1, 10), (2, 5), (3, 85))), law)) == ["A", "B", "", "C"]
 
 
+def test_a_class_starts_where_the_one_before_ended_though_the_first_is_empty() -> None:
+    """Ends at 0, 20 (of 30) and 20 + 20: the third class takes the unit that ends at 35."""
+    shares = {"tres_sous_dotee": "1/10", "sous_dotee": "3/10", "intermediaire": "1/5"}
+    classes = [{"zone": zone, "share": share} for zone, share in shares.items()]
+    law = LAW.overlaid({"zoning": {"classes": classes}})
+    law = law.reading({"zoning.start": "effective", "zoning.astride": "exclude"})
+    assert letters(classify(table(row((1, 20), (2, 15), (3, 65))), law)) == ["", "A", "B", "C"]
+
+
 def test_closest_keeps_the_unit_out_where_both_ends_are_as_near() -> None:
     law = LAW.reading({"zoning.astride": "closest"})
     assert letters(classify(table(row((1, 12), (2, 6), (3, 82))), law))[0] == "A"
@@ -358,6 +367,11 @@ def test_units_without_apl_come_first_or_not_at_all() -> None:
         assert [notice.fault for notice in zone_notices(found)] == ["APL-C09"]
 
 
+@pytest.mark.parametrize(("persons", "named"), [(0, ()), (1, ("A",))])
+def test_without_apl_whoever_lives_there_is_named(persons: int, named: tuple[str, ...]) -> None:
+    assert rank(table(row((None, persons), (1, 9))), LAW).without_apl == named
+
+
 def test_a_territory_outside_the_table_takes_its_part_of_the_lowest_share() -> None:
     """Mayotte: 10 of 100 inhabitants, all in the first class, though no BVCV is listed."""
     units = row((1, 5), (2, 15), (3, 70))
@@ -368,6 +382,27 @@ def test_a_territory_outside_the_table_takes_its_part_of_the_lowest_share() -> N
         (0, 10, 1.0), (0, 0, 0.0), (0, 0, 0.0), (0, 0, 0.0),
     ]  # fmt: skip
     assert found.without_apl == (ABROAD.format("06"),)
+
+
+def test_a_region_that_has_an_apl_is_no_territory_without_one() -> None:
+    """An APL of 0 is one; where no BVCV has any, more people may live outside the table."""
+
+    def ranked(value: float | None) -> Ranking:
+        units = [*row((1, 60)), Unit("M", "06", 10, value)]
+        return rank(table(units), LAW, territories_without_apl={"06": 30})
+
+    assert ranked(None).total == 100
+    for value in (0.0, 0.5, 1.0):
+        with pytest.raises(RuleError, match="count twice") as refused:
+            ranked(value)
+        assert (refused.value.fault, refused.value.values) == ("APL-F07", ("06",))
+
+
+def test_a_cut_may_fall_inside_the_first_person() -> None:
+    found = rank(table(row((1, 4))), LAW)
+    assert [(cut.target, cut.astride) for cut in found.cuts] == [
+        (Fraction(3, 5), "A"), (Fraction(6, 5), "A"), (Fraction(14, 5), "A"),
+    ]  # fmt: skip
 
 
 def test_units_without_inhabitants_take_no_share() -> None:

@@ -328,9 +328,13 @@ def _move(entry: Mapping[str, Any], order: str) -> Move:
 def _shares(block: Mapping[str, Any]) -> ShareRules:
     unit = Fraction(block["unit"])
     rows: Mapping[str, Sequence[str]] = block["regions"]
-    return ShareRules(
-        unit, {region: tuple(Fraction(part) / 100 for part in row) for region, row in rows.items()}
-    )
+    if unit >= 1:
+        raise ValueError(f"unit = {unit}: that of the last printed digit is a fraction of 1")
+    regions = {name: tuple(Fraction(part) / 100 for part in row) for name, row in rows.items()}
+    for name, row in regions.items():
+        if sum(row) > 1 + len(row) * unit / 2:
+            raise ValueError(f"the shares of {name} add up to {float(100 * sum(row)):g} %")
+    return ShareRules(unit, regions)
 
 
 def disagreements(blocks: Mapping[str, Any], order: Sequence[str]) -> Iterator[str]:

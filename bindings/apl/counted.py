@@ -99,36 +99,23 @@ def own_inhabitants(communes: pa.Table, rules: Rules) -> pa.Table | None:
 
 
 def _no_women() -> Fault:
-    return Fault(
-        "APL-B08",
-        "a column is missing",
-        "this text cuts at shares of the women, whom neither communes nor another table counts",
+    why = "this text cuts at shares of the women, whom neither communes nor another table counts"
+    mend = (
         "add population_feminine to communes (or a workbook of DREES with `Population féminine "
-        "AAAA`, or population_par_age with sexe)",
-        "communes",
-        WOMEN,
+        "AAAA`, or population_par_age with sexe)"
     )
+    return Fault("APL-B08", "a column is missing", why, mend, "communes", WOMEN)
 
 
 def _left_out(communes: pa.Table, rows: I64, table: str) -> Fault:
-    named = at_rows(rows, communes.column("code_commune"))
-    return Fault(
-        "APL-D01",
-        "communes with inhabitants and no count of women",
-        "they would count for nobody in the shares",
-        "complete the table, or give population_feminine in communes",
-        table,
-        WOMEN,
-        **{**named, "rows": ()},
-    )
+    title = "communes with inhabitants and no count of women"
+    why = "they would count for nobody in the shares"
+    mend = "complete the table, or give population_feminine in communes"
+    named = {**at_rows(rows, communes.column("code_commune")), "rows": ()}
+    return Fault("APL-D01", title, why, mend, table, WOMEN, **named)
 
 
 def _too_many(women: int, everyone: int) -> Fault:
-    return Fault(
-        "APL-D06",
-        "more women than inhabitants",
-        f"{women:,} women of {everyone:,} inhabitants",
-        "are these of one year and one unit?",
-        "communes",
-        WOMEN,
-    )
+    title, why = "more women than inhabitants", f"{women:,} women of {everyone:,} inhabitants"
+    mend = "are these of one year and one unit?"
+    return Fault("APL-D06", title, why, mend, "communes", WOMEN)

@@ -15,6 +15,7 @@ from apl.bvcv import aggregate
 from apl.indicator import Indicator
 from apl.inputs import KIND, kind_of
 from apl.law import Rules
+from apl.law_schema import law_fault
 from apl_core import Fault, RuleError, TableError, Territory, exact_sums
 from apl_core.errors import at_rows
 from apl_core.territory import column_values
@@ -83,17 +84,11 @@ def areas(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
 def refuse_apl(rules: Rules) -> None:
     """Refuse to zone by an APL what the text zones by a density."""
     if kind_of(rules) == KIND:
-        raise RuleError(
-            [
-                Fault(
-                    "APL-F07",
-                    f"the indicator of {rules.profession} is no APL",
-                    "the text ranks a density standardised by age, by BVCV "
-                    f"({rules.citations['indicator'].cite})",
-                    "apl run with communes, offre and population_standardisee",
-                )
-            ]
-        )
+        title = f"the indicator of {rules.profession} is no APL"
+        cite = rules.citations["indicator"].cite
+        why = f"the text ranks a density standardised by age, by BVCV ({cite})"
+        mend = "apl run with communes, offre and population_standardisee"
+        raise RuleError([law_fault(title, why, mend)])
 
 
 def _no_supply() -> Fault:
@@ -102,12 +97,6 @@ def _no_supply() -> Fault:
 
 
 def _nobody(units: pa.Array, rows: NDArray[np.int64]) -> Fault:
-    return Fault(
-        "APL-C10",
-        "FTE in a BVCV without standardised inhabitants",
-        "a density over nobody is x / 0",
-        "join its communes to another BVCV",
-        "communes",
-        "code_bvcv",
-        **{**at_rows(rows, units), "rows": ()},
-    )
+    title, why = "FTE in a BVCV without standardised inhabitants", "a density over nobody is x / 0"
+    mend, named = "join its communes to another BVCV", {**at_rows(rows, units), "rows": ()}
+    return Fault("APL-C10", title, why, mend, "communes", "code_bvcv", **named)

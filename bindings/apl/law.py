@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from apl.blocks import (
     PARSERS,
@@ -47,24 +46,21 @@ from apl.law_schema import (
     marks,
     no_choice,
     overlay_breaches,
+    page_names,
+    page_text,
     validated,
     zone_order,
 )
 from apl_core import Fault, RuleError, Steps, refuse_if
 
-PROFESSIONS = (
-    "masseur_kinesitherapeute",
-    "infirmier",
-    "sage_femme",
-    "chirurgien_dentiste",
-    "orthophoniste",
-    "medecin_generaliste",
-)
 # What a density standardised by age does not have: its supply is counted by unit of zoning.
 NOT_OF_A_DENSITY = {
     "decay": "no travel times and no distance decay",
     "aggregation": "no mean over communes: it is computed by unit of zoning",
 }
+
+
+Block = TypeVar("Block")
 
 
 @dataclass(frozen=True)
@@ -110,8 +106,7 @@ class Rules:
     @property
     def indicator(self) -> IndicatorRules:
         """What is measured, and in which unit."""
-        found: IndicatorRules = self._known("indicator")
-        return found
+        return self._known("indicator", IndicatorRules)
 
     @property
     def per(self) -> int:
@@ -126,59 +121,52 @@ class Rules:
     @property
     def territory(self) -> UnitRules:
         """The units of zoning."""
-        found: UnitRules = self._known("territory")
-        return found
+        return self._known("territory", UnitRules)
 
     @property
     def sources(self) -> SourceRules:
         """The years of the sources."""
-        found: SourceRules = self._known("sources")
-        return found
+        return self._known("sources", SourceRules)
 
     @property
     def supply(self) -> SupplyRules:
         """Professionals in full-time equivalents."""
-        found: SupplyRules = self._known("supply")
-        return found
+        return self._known("supply", SupplyRules)
 
     @property
     def demand(self) -> DemandRules:
         """The standardised population."""
-        found: DemandRules = self._known("demand")
-        return found
+        return self._known("demand", DemandRules)
 
     @property
     def decay(self) -> Steps:
         """The weights of travel times."""
-        found: Steps = self._known("decay")
-        return found
+        return self._known("decay", Steps)
 
     @property
     def weight(self) -> str:
         """The population by which the mean over a unit is weighted."""
-        return str(self._known("aggregation"))
+        return self._known("aggregation", str)
 
     @property
     def attribution(self) -> str:
         """Which region a unit in several regions counts in."""
-        return str(self._known("attribution"))
+        return self._known("attribution", str)
 
     @property
     def zoning(self) -> ZoningRules:
         """The ranking and its cuts."""
-        found: ZoningRules = self._known("zoning")
-        return found
+        return self._known("zoning", ZoningRules)
 
     @property
     def adaptation(self) -> AdaptationRules:
         """What regions may change."""
-        found: AdaptationRules = self._known("adaptation")
-        return found
+        return self._known("adaptation", AdaptationRules)
 
     @property
     def shares(self) -> ShareRules | None:
         """The shares printed by the text; None where it prints none."""
-        return self._known("shares") if "shares" in self.blocks else None
+        return self._known("shares", ShareRules) if "shares" in self.blocks else None
 
     def require(self, *names: str) -> None:
         """Refuse, all together, the blocks of these names that no public source states.
@@ -260,9 +248,11 @@ class Rules:
         page = {"profession": self.profession, "libelle": self.libelle}
         return dataclasses.replace(_version(page, entry, where or CALLER), supplied=tuple(supplied))
 
-    def _known(self, name: str) -> Any:
+    def _known(self, name: str, kind: type[Block]) -> Block:
+        """The block of a name, which is of this kind wherever it is known."""
         self.require(name)
-        return self.blocks[name]
+        block: Block = self.blocks[name]
+        return block
 
     def as_dict(self) -> dict[str, Any]:
         """What the manifest keeps of the law: its identity, the values in force, and why."""
@@ -311,8 +301,7 @@ def rules(
 
 def available() -> list[str]:
     """The professions that have a law page."""
-    pages = (resources.files("apl_schemas") / "law").iterdir()
-    return sorted(p.name.removesuffix(".toml") for p in pages if p.name.endswith(".toml"))
+    return page_names("law")
 
 
 @cache
@@ -322,8 +311,7 @@ def law_page(profession: str) -> tuple[Rules, ...]:
         title = f"no profession named {profession!r}"
         why = "it is not in the list of professions"
         raise RuleError([law_fault(title, why, f"one of: {', '.join(available())}")])
-    file = resources.files("apl_schemas") / "law" / f"{profession}.toml"
-    return load_page(file.read_text(encoding="utf-8"), f"law/{profession}.toml")
+    return load_page(page_text("law", profession), f"law/{profession}.toml")
 
 
 def load_page(text: str, name: str) -> tuple[Rules, ...]:
@@ -346,13 +334,16 @@ def load_page(text: str, name: str) -> tuple[Rules, ...]:
 
 def _version(page: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> Rules:
     written = {key: value for key, value in entry.items() if isinstance(value, dict)}
+    blocks, place = {}, ""
     try:
         signed = date.fromisoformat(entry["signed"])
         since = signed if entry["in_force"] == UNKNOWN else date.fromisoformat(entry["in_force"])
-        blocks = {name: parsed(name, block) for name, block in written.items()}
+        for name, block in written.items():
+            place = f"law.{name}: "
+            blocks[name] = parsed(name, block)
     except ValueError as error:
         raise RuleError(
-            [law_fault(str(error), "such a text cannot be", "correct", where)]
+            [law_fault(f"{place}{error}", "such a text cannot be", "correct it", where)]
         ) from None
     said = disagreements(blocks, zone_order())
     refuse_if((law_fault(one, "its blocks contradict each other", "correct", where)
@@ -398,4 +389,13 @@ def _without(law: Rules, block: str, where: str | None = None) -> Fault:
 
 
 def _title(law: Rules) -> str:
-    return f"{law.profession}, {law.text.split(' relatif')[0]}"
+    return f"{law.profession}, {short_title(law.text)}"
+
+
+def short_title(text: str) -> str:
+    """The title of a text without its subject.
+
+    >>> short_title("Arrêté du 20 mars 2024 relatif à la méthodologie")
+    'Arrêté du 20 mars 2024'
+    """
+    return text.split(" relatif")[0]

@@ -24,6 +24,18 @@ CALLER = "supplied by the caller, not law"
 OF_THE_PAGE = {"cite", "quote", "reported", "readings", "known", UNKNOWN}  # not for callers
 
 
+def page_names(folder: str) -> list[str]:
+    """The professions that have a page in a folder of ``data_schemas/``."""
+    files = (resources.files("apl_schemas") / folder).iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def page_text(folder: str, profession: str) -> str:
+    """The page of a profession in a folder of ``data_schemas/``."""
+    file = resources.files("apl_schemas") / folder / f"{profession}.toml"
+    return file.read_text(encoding="utf-8")
+
+
 def validated(text: str, schema: str, where: str) -> dict[str, Any]:
     """A page from its TOML text, dates as ISO text, held against ``<schema>.schema.json``.
 
@@ -168,7 +180,8 @@ def no_choice(name: str, value: str, allowed: Iterable[str], where: str | None =
 def unknown_key(key: str, known: Iterable[str], where: str | None) -> Fault:
     """The fault of a key that would have no effect, with the nearest known one."""
     known = list(known)
-    name = key if "." in str(known) else key.rpartition(".")[2]
+    dotted = any("." in one for one in known)
+    name = key if dotted else key.rpartition(".")[2]
     near = get_close_matches(name, known, 1, 0.3)
     mend = "".join(f"did you mean {one!r}? " for one in near) + f"known: {', '.join(known)}"
     return Fault("APL-F01", f"unknown parameter {key!r}", "it would have no effect", mend, where)

@@ -162,11 +162,11 @@ def located(
     """
     among: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for code, place in places.items():
-        among[_departement(code)].add(place)
+        among[departement(code)].add(place)
     found, lost = {}, []
     for old, new in merged.items():
-        at_home = new in places or _departement(old) == _departement(new)
-        there = {places.get(new, places[old])} if at_home else among[_departement(new)]
+        at_home = new in places or departement(old) == departement(new)
+        there = {places.get(new, places[old])} if at_home else among[departement(new)]
         if len(there) == 1:
             found[old] = (new, *next(iter(there)))
         else:
@@ -176,8 +176,12 @@ def located(
     return found
 
 
-def _departement(code: str) -> str:
-    """The département in a commune's code: two characters, three overseas."""
+def departement(code: str) -> str:
+    """The département in the code of a commune or a BVCV: two characters, three overseas.
+
+    >>> departement("2A004"), departement("0405_"), departement("97106_")
+    ('2A', '04', '971')
+    """
     return code[:3] if code.startswith("97") else code[:2]
 
 

@@ -33,6 +33,7 @@ class Notice:
     text: str
 
     def as_dict(self) -> dict[str, str]:
+        """The same as plain data, for ``--json``."""
         return {"fault": self.fault, "text": self.text}
 
 

@@ -75,7 +75,7 @@ def read_parameters(path: str | Path) -> Parameters:
     """
     where = str(path)
     try:
-        page = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        page = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError([_unreadable(error, where)]) from None
     except tomllib.TOMLDecodeError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any
 from apl.blocks import UNKNOWN, AdaptationRules, Unknown
 from apl.law import Rules
 from apl.law_schema import CALLER
+from apl.lines import asides, quoted, supplied_lines, wrapped
 
 BLOCKS = {
     "indicator": "Indicator",
@@ -208,13 +208,13 @@ def text(found: Mapping[str, Any]) -> str:
 
 def _version(version: Mapping[str, Any]) -> str:
     lines = [
-        *textwrap.wrap(version["text"], 96),
+        *wrapped("", version["text"], ""),
         f"NOR {version['nor']} · signed {version['signed']} · published {version['published']} · "
         f"in force {version['in_force']} · selected from {version['selected_from']}",
-        *_wrapped("reading: ", version["dates"], "  "),
+        *wrapped("reading: ", version["dates"], "  "),
         *(line for later in version["amended_not_read"]
-          for line in _wrapped("amended, not read: ", later, "  ")),
-        *(f"{CALLER}: {c}" for c in version["supplied_by_the_caller_not_law"]),
+          for line in wrapped("amended, not read: ", later, "  ")),
+        *supplied_lines(version),
     ]  # fmt: skip
     for block in version["blocks"]:
         lines += ["", f"{block['title']} ({block['cite']})", *_block(block)]
@@ -229,18 +229,13 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
         yield from _regime(regime)
     for region, parts in block["values"].get("regions", {}).items():
         yield f"  {region:<4}" + "".join(f"{float(100 * Fraction(p)):>8.1f} %" for p in parts)
-    if block["quote"]:
-        yield from _wrapped("  ", f"« {block['quote']} »", "  ")
+    yield from quoted(block["quote"], "  ")
     if block["reported"]:
-        yield from _wrapped("  reported by: ", block["reported"], "    ")
-    for key, reading in block["readings"].items():
-        yield from _wrapped("  reading: ", f"{key} — {reading}", "    ")
-    for key, looked in block["unknown"].items():
-        yield from _wrapped(
-            "  UNKNOWN: ", f"{key or block['block']} — looked for: {looked}", "    "
-        )
+        yield from wrapped("  reported by: ", block["reported"], "    ")
+    unknown = {key or block["block"]: looked for key, looked in block["unknown"].items()}
+    yield from asides(block["readings"], unknown)
     for known in block["known"]:
-        yield from _wrapped("  known: ", known, "    ")
+        yield from wrapped("  known: ", known, "    ")
 
 
 def _shown(key: str, value: Any, block: Mapping[str, Any]) -> str:
@@ -257,27 +252,27 @@ def _shown(key: str, value: Any, block: Mapping[str, Any]) -> str:
 
 
 def _regime(regime: Mapping[str, Any]) -> Iterator[str]:
-    yield from _wrapped("  regime ", f"{regime['name']}: {regime['title']}", "    ")
+    yield from wrapped("  regime ", f"{regime['name']}: {regime['title']}", "    ")
     if not regime["moves"]:
         yield "    no move: any change of class is refused"
     for move in regime["moves"]:
         words = f"{move['origin']} → {move['target']}{_allowed(move)} ({move['cite']})"
-        yield from _wrapped("    ", words, "      ")
+        yield from wrapped("    ", words, "      ")
     if regime["margin"] is not None:
         zones, points = ", ".join(regime["margin_zones"]), _points(regime["margin"])
-        yield from _wrapped(
+        yield from wrapped(
             "    ", f"final share of {zones} within {points} of the national one "
             f"({regime['margin_cite']})", "      "
         )  # fmt: skip
     if regime["stable"]:
         zones = ", ".join(regime["stable"])
-        yield from _wrapped(
+        yield from wrapped(
             "    ", f"no more persons in {zones} ({regime['stable_cite']})", "      "
         )
     if regime["motives"]:
-        yield from _wrapped("    motives: ", ", ".join(regime["motives"]), "      ")
+        yield from wrapped("    motives: ", ", ".join(regime["motives"]), "      ")
     words = f"« {regime['quote']} »" if regime["quote"] else f"reported by: {regime['reported']}"
-    yield from _wrapped("    ", words, "    ")
+    yield from wrapped("    ", words, "    ")
 
 
 def _allowed(move: Mapping[str, Any]) -> str:
@@ -298,7 +293,7 @@ def difference_text(found: Mapping[str, Any]) -> str:
     lines = [f"{found['profession']}"]
     for mark, side in (("−", "before"), ("+", "after")):
         version = found[side]
-        lines += _wrapped(f"{mark} ", f"{version['text']} (NOR {version['nor']}, from "
+        lines += wrapped(f"{mark} ", f"{version['text']} (NOR {version['nor']}, from "
                           f"{version['selected_from']})", "  ")  # fmt: skip
     if not found["changes"]:
         lines += ["", "Nothing changed."]
@@ -307,7 +302,7 @@ def difference_text(found: Mapping[str, Any]) -> str:
         for mark, side in (("−", "before"), ("+", "after")):
             value, cite = change[side], change[f"cite_{side}"]
             said = "(absent)" if value is None else f"{_told(change['name'], value)}  ({cite})"
-            lines += _wrapped(f"  {mark} ", said, "    ")
+            lines += wrapped(f"  {mark} ", said, "    ")
     return "\n".join(lines)
 
 
@@ -327,10 +322,6 @@ def _points(share: str) -> str:
 
 def _number(value: str | Fraction) -> str:
     return f"{float(Fraction(value)):g}"
-
-
-def _wrapped(first: str, words: str, then: str) -> list[str]:
-    return textwrap.wrap(words, 96, initial_indent=first, subsequent_indent=then)
 
 
 def _cell(value: Any) -> str:

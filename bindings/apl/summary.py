@@ -11,6 +11,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from apl.law import Rules
+from apl.lines import (
+    aligned,
+    law_line,
+    made_up,
+    noticed_lines,
+    region_name,
+    supplied_lines,
+    written_lines,
+)
 from apl.noticed import Notice
 from apl.zoning import FRANCE, Ranking
 from apl_core import Fault, TableError
@@ -18,14 +27,6 @@ from apl_core.errors import SHOWN
 from apl_core.territory import column_values
 
 F64 = NDArray[np.float64]
-
-REGIONS = {
-    "01": "Guadeloupe", "02": "Martinique", "03": "Guyane", "04": "La Réunion", "06": "Mayotte",
-    "11": "Île-de-France", "24": "Centre-Val de Loire", "27": "Bourgogne-Franche-Comté",
-    "28": "Normandie", "32": "Hauts-de-France", "44": "Grand Est", "52": "Pays de la Loire",
-    "53": "Bretagne", "75": "Nouvelle-Aquitaine", "76": "Occitanie", "84": "Auvergne-Rhône-Alpes",
-    "93": "Provence-Alpes-Côte d'Azur", "94": "Corse",
-}  # fmt: skip
 
 
 def tenths(apl: F64, persons: NDArray[np.int64], standard: F64) -> list[float | None]:
@@ -132,13 +133,8 @@ def national(communes: pa.Table) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    law = found["law"]
-    lines = []
-    if found.get("synthetic"):
-        lines.append("SYNTHETIC COUNTRY: no figure below describes a real place.")
-    lines.append(f"{found['profession']} · {law['text'].split(' relatif')[0]} (NOR {law['nor']})")
-    lines += [f"supplied by the caller, not law: {c}" for c in
-              found["supplied_by_the_caller_not_law"]]  # fmt: skip
+    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
+    lines += supplied_lines(found)
     people = "women" if found["counted"] == "women" else "inhabitants"
     counts = f"{found['population']:,} {people} · {found['bvcv']:,} BVCV"
     if "etp" in found:
@@ -154,15 +150,7 @@ def text(found: Mapping[str, Any]) -> str:
     people = people.capitalize()
     lines += ["", *aligned(_zone_rows(found["zones"], people))]
     lines += ["", *aligned(_region_rows(found["regions"], people))]
-    lines += _noticed(found)
-    if found.get("out"):
-        lines += ["", f"Written: {found['out']}"]
-    return "\n".join(lines)
-
-
-def _noticed(found: Mapping[str, Any]) -> list[str]:
-    notes = [f"  {note['fault']}  {note['text']}" for note in found["noticed"]]
-    return ["", "Noticed", *notes] if notes else []
+    return "\n".join([*lines, *noticed_lines(found), *written_lines(found)])
 
 
 def _zone_rows(zones: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
@@ -183,24 +171,10 @@ def _region_rows(regions: Sequence[Mapping[str, Any]], people: str) -> list[list
     zones = list(regions[0]["parts"])
     rows = [["Region", "BVCV", people, *(f"{zone} %" for zone in zones)]]
     for region in regions:
-        code = region["code_region"]
-        name = "France" if code == FRANCE else f"{code} {REGIONS.get(code, '')}"
         shares = [f"{100 * region['parts'][zone]:.1f}" for zone in zones]
+        name = region_name(region["code_region"])
         rows.append([name, f"{region['bvcv']:,}", f"{region['population']:,}", *shares])
     return rows
-
-
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows in aligned columns: text to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = [not any(row[k][:1].isdigit() for row in rows[1:]) or k == 0 for k in range(len(widths))]
-    return [
-        "  ".join(
-            cell.ljust(width) if to_left else cell.rjust(width)
-            for cell, width, to_left in zip(row, widths, left, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def of_communes(built: Any, rules: Rules, noticed: Iterable[Notice] = ()) -> dict[str, Any]:
@@ -232,13 +206,11 @@ def communes_text(found: Mapping[str, Any]) -> str:
     """`of_communes` as a person reads it."""
     rows = [["Region of attribution", "BVCV", "Inhabitants"]]
     for region in found["regions"]:
-        code = region["code_region"]
-        name = "France" if code == FRANCE else f"{code} {REGIONS.get(code, '')}"
+        name = region_name(region["code_region"])
         rows.append([name, f"{region['bvcv']:,}", f"{region['population']:,}"])
-    law = found["law"]
     lines = [
         f"{found['communes']:,} communes in {found['bvcv']:,} BVCV",
-        f"Rule: {law['text'].split(' relatif')[0]} (NOR {law['nor']}), {law['cite']}",
+        f"Rule: {law_line(found['law'])}, {found['law']['cite']}",
         "",
         *aligned(rows),
     ]
@@ -251,8 +223,7 @@ def communes_text(found: Mapping[str, Any]) -> str:
         lines.append(f"BVCV {old} merged into {new}: their poles did")
     for area, pole in found["poles"].items():
         lines.append(f"Living area {area}: its pole is now {pole}, into which {area} merged")
-    lines += _noticed(found)
-    return "\n".join([*lines, "", f"Written: {found['out']}"])
+    return "\n".join([*lines, *noticed_lines(found), *written_lines(found)])
 
 
 def places_of(coordinates: pa.Table, communes: pa.Table) -> tuple[pa.Table, dict[str, Any]]:

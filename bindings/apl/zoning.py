@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from apl.blocks import ZoningRules
 from apl.law import Rules
+from apl.provenance import stamped
 from apl_core import Fault, RuleError, TableError
 from apl_core.errors import at_rows
 from apl_core.territory import column_values
@@ -144,7 +145,7 @@ def rank(
     slices = _within(found.units, found.zone, inhabitants if own else None)
     parts = _parts(slices, rules.zoning.zones)
     total = int(found.units.after[-1])
-    return Ranking(found.bvcv, parts, found.cuts, found.without_apl, total)
+    return Ranking(found.bvcv, stamped(parts, rules), found.cuts, found.without_apl, total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +168,8 @@ def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _C
         raise TableError([_no_apl()])
     ends, cuts = (_at_levels if law.method == "thresholds" else _at_shares)(units, law)
     zone = np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)]))
-    return _Classified(_columns(areas, units, zone, law, cuts), units, zone, cuts, without)
+    bvcv = stamped(_columns(areas, units, zone, law, cuts), rules)
+    return _Classified(bvcv, units, zone, cuts, without)
 
 
 def _ordered(
@@ -217,21 +219,22 @@ def _ordered(
 def _at_shares(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
     """How many units lie below each cut, and the cuts."""
     after = units.after.tolist()  # Python integers: compared with fractions, exactly
+    first = [0, *after]  # persons of the first k units
     total = after[-1]
     ends: list[int] = []
     cuts: list[Cut] = []
-    cumulated = Fraction(0)
+    cumulated, reached = Fraction(0), 0
     for zone, share in law.classes:
-        reached = after[ends[-1] - 1] if ends and ends[-1] else 0
         start = cumulated * total if law.start == "nominal" else Fraction(reached)
         target = start + share * total
         cumulated += share
         below = bisect_right(after, target)
-        before = after[below - 1] if below else 0
+        before = first[below]
         astride = below < len(after) and before < target
         closer = astride and after[below] - target < target - before
         taken = astride and (law.astride == "include" or (law.astride == "closest" and closer))
         end = below + taken
+        reached = first[end]
         ends.append(end)
         level = units.apl[end - 1] if end else np.nan
         split = end < len(after) and units.apl[end] == level  # NaN is never equal
@@ -241,7 +244,7 @@ def _at_shares(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, .
                 zone,
                 share,
                 target,
-                after[end - 1] if end else 0,
+                reached,
                 units.code[below] if astride else None,
                 None if np.isnan(level) else float(level),
                 tuple(units.code[k] for k in tied),
@@ -256,22 +259,23 @@ def _at_levels(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, .
 
     Units without APL, where they are ranked, stand in the lowest class: shares are only described.
     """
-    after, scores = units.after.tolist(), np.nan_to_num(units.apl, nan=-np.inf)
+    first, scores = [0, *units.after.tolist()], np.nan_to_num(units.apl, nan=-np.inf)
     ends: list[int] = []
     cuts: list[Cut] = []
     reached = 0
     for zone, level in law.classes:
-        ends.append(int(np.searchsorted(scores, float(level), side="right")))
-        before, reached = reached, after[ends[-1] - 1] if ends[-1] else 0
-        highest = scores[ends[-1] - 1] if ends[-1] else -np.inf
+        end = int(np.searchsorted(scores, float(level), side="right"))
+        ends.append(end)
+        before, reached = reached, first[end]
+        highest = units.apl[end - 1] if end else np.nan
         cuts.append(
             Cut(
                 zone,
-                Fraction(reached - before, after[-1]),
+                Fraction(reached - before, first[-1]),
                 Fraction(reached),
                 reached,
                 None,
-                float(highest) if np.isfinite(highest) else None,
+                None if np.isnan(highest) else float(highest),
                 (),
                 law.printed.get(zone, level),
             )
@@ -317,12 +321,13 @@ def _from_shares(
 ) -> tuple[NDArray[np.int64], F64]:
     """Persons between each unit's slice of the ranking and the nearest cut, and the gap in APL."""
     # persons between a unit's slice of the ranking and each cut (rounded down and up); 0 inside
-    low = np.array([floor(cut.target) for cut in cuts])[:, None]
-    high = np.array([ceil(cut.target) for cut in cuts])[:, None]
-    away = np.maximum(np.maximum(low - units.after, units.after - units.persons - high), 0)
+    low = np.array([floor(cut.target) for cut in cuts])
+    high = np.array([ceil(cut.target) for cut in cuts])
+    before = units.after - units.persons
+    away = np.maximum(np.maximum(low[:, None] - units.after, before - high[:, None]), 0)
     nearest = away.argmin(axis=0)
     # the APL at a cut: of the unit in which it falls, or of the one after it
-    at = np.minimum(np.searchsorted(units.after, low[:, 0], side="right"), len(units.code) - 1)
+    at = np.minimum(np.searchsorted(units.after, low, side="right"), len(units.code) - 1)
     return away.min(axis=0), units.apl - units.apl[at][nearest]
 
 
@@ -394,55 +399,30 @@ def _parts(slices: _Slices, zones: tuple[str, ...]) -> pa.Table:
 
 
 def _no_apl() -> Fault:
-    return Fault(
-        "APL-C09",
-        "no BVCV has an APL",
-        "there is nothing to rank",
-        "give the APL of communes with inhabitants",
-        "bvcv",
-        "apl",
-    )
+    why, mend = "there is nothing to rank", "give the APL of communes with inhabitants"
+    return Fault("APL-C09", "no BVCV has an APL", why, mend, "bvcv", "apl")
 
 
 def _nobody() -> Fault:
-    return Fault(
-        "APL-C10",
-        "no inhabitants at all",
-        "shares of a population of 0 do not exist",
-        "give the total municipal population",
-        "bvcv",
-        "population",
-    )
+    why, mend = "shares of a population of 0 do not exist", "give the total municipal population"
+    return Fault("APL-C10", "no inhabitants at all", why, mend, "bvcv", "population")
 
 
 def _whose() -> Fault:
-    return Fault(
-        "APL-C15",
-        "whose inhabitants are whose is not given",
-        "under this text a unit in several regions counts in each with its own inhabitants",
-        "give rank() the table of apl.counted.own_inhabitants(communes)",
-        "bvcv",
-        "code_region",
-    )
+    title = "whose inhabitants are whose is not given"
+    why = "under this text a unit in several regions counts in each with its own inhabitants"
+    mend = "give rank() the table of apl.counted.own_inhabitants(communes)"
+    return Fault("APL-C15", title, why, mend, "bvcv", "code_region")
 
 
 def _not_finite(areas: pa.Table, rows: NDArray[np.int64]) -> Fault:
-    return Fault(
-        "APL-G04",
-        "an APL that is not a number",
-        "it would be sorted last in silence",
-        "leave the cell empty where there is no APL",
-        "bvcv",
-        "apl",
-        **at_rows(rows, areas.column("code_bvcv")),
-    )
+    title, why = "an APL that is not a number", "it would be sorted last in silence"
+    mend, where = "leave the cell empty where there is no APL", at_rows(rows, areas["code_bvcv"])
+    return Fault("APL-G04", title, why, mend, "bvcv", "apl", **where)
 
 
 def _counted_twice(regions: list[str]) -> Fault:
-    return Fault(
-        "APL-F07",
-        "territories without APL in regions that have one",
-        f"region {', '.join(regions)} stands in the table: its inhabitants would count twice",
-        "leave the region out of territories_without_apl",
-        values=tuple(regions),
-    )
+    title = "territories without APL in regions that have one"
+    why = f"region {', '.join(regions)} stands in the table: its inhabitants would count twice"
+    mend = "leave the region out of territories_without_apl"
+    return Fault("APL-F07", title, why, mend, values=tuple(regions))

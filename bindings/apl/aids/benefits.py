@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import TypeVar
 
 from apl.aids.page import Aid, Contract, Contradiction, Page, Topic, load_page
 from apl.law import Rules
-from apl.law_schema import law_fault
+from apl.law_schema import law_fault, page_names, page_text
 from apl_core import RuleError
 
 FOLDER = "aides"
@@ -124,7 +123,7 @@ def contracts(profession: str | Rules, *, on: date) -> dict[str, Contract]:
     return {contract.name: contract for contract in zone_benefits(profession, on=on).contracts}
 
 
-def named(
+def contract_named(
     name: str, on: date | None = None, profession: str | None = None, zone: str | None = None
 ) -> Contract:
     """The contract of a name, among those of one profession or of all; open in a zone, if one.
@@ -162,8 +161,7 @@ def named(
 
 def available() -> list[str]:
     """The professions that have a page of aids."""
-    pages = (resources.files("apl_schemas") / FOLDER).iterdir()
-    return sorted(p.name.removesuffix(".toml") for p in pages if p.name.endswith(".toml"))
+    return page_names(FOLDER)
 
 
 @cache
@@ -173,8 +171,7 @@ def page_of(profession: str) -> Page:
         title = f"no page of aids for {profession!r}"
         why = "the texts at hand state none: the arrêté and a guide speak of one profession"
         raise RuleError([law_fault(title, why, f"one of: {', '.join(available())}")])
-    file = resources.files("apl_schemas") / FOLDER / f"{profession}.toml"
-    return load_page(file.read_text(encoding="utf-8"), f"{FOLDER}/{profession}.toml")
+    return load_page(page_text(FOLDER, profession), f"{FOLDER}/{profession}.toml")
 
 
 def _in_force(entries: Iterable[Entry], on: date, key: Callable[[Entry], str]) -> tuple[Entry, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from apl.aids.benefits import named
+from apl.aids.benefits import contract_named
 from apl.aids.page import Contract, Contradiction, Fact, Instalment
 from apl.blocks import UNKNOWN
 from apl.law_schema import law_fault
@@ -124,7 +124,7 @@ def contract_payments(
     >>> [int(payment.euros) for payment in found], int(found.total)
     ([30000, 9000, 2500, 5000], 46500)
     """
-    held = named(contract, on) if isinstance(contract, str) else contract
+    held = contract_named(contract, on) if isinstance(contract, str) else contract
     if not isinstance(contract, str) and on is not None and contract.text.since > on:
         why = f"it holds from {contract.text.since}"
         raise RuleError([law_fault(f"no contract {contract.name} on {on}", why, "a later date")])
@@ -175,7 +175,8 @@ def refund(
     >>> refund("CAIMK", 14000, years_left=Fraction(5, 2))
     Fraction(7000, 1)
     """
-    held = (named(contract, on) if isinstance(contract, str) else contract).reading(readings or {})
+    held = contract_named(contract, on) if isinstance(contract, str) else contract
+    held = held.reading(readings or {})
     if held.choices["refund"] == UNKNOWN:
         refuse_if([_unstated(held, "refund", "what is given back when it ends early")], RuleError)
     if not 0 <= years_left <= held.years or received < 0:

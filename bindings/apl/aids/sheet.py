@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from fractions import Fraction
@@ -13,6 +12,7 @@ from apl.aids.benefits import Benefits
 from apl.aids.page import Contract
 from apl.aids.payments import Payments
 from apl.law_schema import CALLER
+from apl.lines import asides, quoted, wrapped
 
 DUTIES = (("open", "open"), ("possible", "possible"), ("subject_to", "subject to"))
 
@@ -39,8 +39,8 @@ def text(found: Benefits) -> str:
         lines += ["", *_head(aid["zone"], aid)]
         for key, title in DUTIES:
             for name in aid[key]:
-                lines += _wrapped(f"  {title + ':':<12}", found.measures[name], " " * 14)
-        lines += _quoted(aid["quote"])
+                lines += wrapped(f"  {title + ':':<12}", found.measures[name], " " * 14)
+        lines += quoted(aid["quote"], "    ")
         if not any(aid[key] for key, _ in DUTIES):
             lines.append("  (this text opens nothing there)")
     for contract in found.contracts:
@@ -48,11 +48,11 @@ def text(found: Benefits) -> str:
     for topic in shown["topics"]:
         lines += ["", *_head(topic["title"], topic)]
         lines += [line for fact in topic["facts"] for line in _fact(fact)]
-        lines += _asides(topic)
+        lines += asides(topic["readings"], topic["unknown"])
     lines += _contradictions(shown["contradictions"])
     if found.later:
         names = ", ".join(f"{name} from {since}" for name, since in found.later.items())
-        lines += ["", *_wrapped("Not yet in force on that date: ", names, "  ")]
+        lines += ["", *wrapped("Not yet in force on that date: ", names, "  ")]
     return "\n".join(lines)
 
 
@@ -64,7 +64,7 @@ def payments_text(paid: Payments) -> str:
     for one in paid:
         cut = "" if one.share == 1 else f"  = {one.share} of {one.printed:,} €"
         lines.append(f"  {one.due:<26} {one.label:<8} {_euros(one.euros):>12} €{cut}")
-        lines += _wrapped("    note: ", one.note, "      ") if one.note else []
+        lines += wrapped("    note: ", one.note, "      ") if one.note else []
     if len(paid):
         lines.append(f"  {'total':<35} {_euros(paid.total):>12} €")
     lines += [f"  left out: {name}" for name in paid.left_out]
@@ -78,32 +78,24 @@ def _contract(contract: Contract) -> Iterator[str]:
     yield from _head(f"{contract.name}: {contract.title}", shown)
     most = "" if contract.euros is None else f", {contract.euros:,} € at most"
     yield f"  {contract.years} years{most}; zones: {', '.join(contract.zones)}"
-    yield from _quoted(contract.quote)
+    yield from quoted(contract.quote, "    ")
     for one in shown["instalments"]:
         year = f"N+{one['year']}" if one["year"] else "N"
-        yield from _wrapped(f"  {year:<4} {one['euros']:>7,} €  ", f"« {one['quote']} »", " " * 17)
+        yield from wrapped(f"  {year:<4} {one['euros']:>7,} €  ", f"« {one['quote']} »", " " * 17)
     for fact in shown["facts"]:
         yield from _fact(fact)
-    yield from _asides(shown)
+    yield from asides(shown["readings"], shown["unknown"])
     if contract.reported:
-        yield from _wrapped("  reported elsewhere: ", contract.reported, "    ")
+        yield from wrapped("  reported elsewhere: ", contract.reported, "    ")
 
 
 def _fact(fact: Mapping[str, Any]) -> Iterator[str]:
     value = "" if fact["value"] is None else f"{fact['value']} {fact['unit']}".strip() + ": "
     kind = "condition: " if fact["condition"] else ""
-    yield from _wrapped("  - ", kind + value + fact["words"], "    ")
-    yield from _quoted(fact["quote"])
+    yield from wrapped("  - ", kind + value + fact["words"], "    ")
+    yield from quoted(fact["quote"], "    ")
     if fact["reported"]:
-        yield from _wrapped("    reported by: ", fact["reported"], "      ")
-
-
-def _asides(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Readings, and what is unknown."""
-    for key, why in entry["readings"].items():
-        yield from _wrapped("  reading: ", f"{key} — {why}", "    ")
-    for key, looked in entry["unknown"].items():
-        yield from _wrapped("  UNKNOWN: ", f"{key} — looked for: {looked}", "    ")
+        yield from wrapped("    reported by: ", fact["reported"], "      ")
 
 
 def _contradictions(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -111,24 +103,16 @@ def _contradictions(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield ""
         yield f"CONTRADICTION {one['name']} ({', '.join(one['about'])})"
         for side in one["sides"]:
-            yield from _wrapped("  - ", f"{side['words']} ({side['text']}, {side['cite']})", "    ")
-            yield from _quoted(side["quote"])
-        yield from _wrapped("  kept by default: ", one["kept"], "    ")
-
-
-def _quoted(words: str) -> list[str]:
-    return _wrapped("    ", f"« {words} »", "    ") if words else []
+            yield from wrapped("  - ", f"{side['words']} ({side['text']}, {side['cite']})", "    ")
+            yield from quoted(side["quote"], "    ")
+        yield from wrapped("  kept by default: ", one["kept"], "    ")
 
 
 def _head(title: str, entry: Mapping[str, Any]) -> list[str]:
     held = entry["text"]
-    return _wrapped("", f"{title} ({held['name']}, {entry['cite']}, from {held['since']})", "  ")
+    return wrapped("", f"{title} ({held['name']}, {entry['cite']}, from {held['since']})", "  ")
 
 
 def _euros(amount: Fraction) -> str:
     """To the cent, for the eye; the exact fraction is in the result."""
     return f"{float(amount):,.2f}"
-
-
-def _wrapped(first: str, words: str, then: str) -> list[str]:
-    return textwrap.wrap(words, 96, initial_indent=first, subsequent_indent=then)

@@ -19,15 +19,16 @@ from apl.commands.shared import (
     json_option,
     law_of,
     law_options,
+    ordered,
     output_options,
+    overwrite_option,
     say,
     self_pair_option,
     tell,
     time_option,
+    unit_law_of,
+    unit_law_options,
 )
-
-# The rule of the BVCV (annexe, II) has one text at hand; `apl bvcv` names it in its summary.
-BVCV_TEXT = ("masseur_kinesitherapeute", date(2024, 3, 20))
 
 
 @cli.command()
@@ -71,9 +72,8 @@ def run(
         "synthetic": source is None,
         **summary.describe(done.rules, done.ranking, done.noticed),
         **summary.national(done.communes),
-        "out": str(out),
     }
-    tell(found, as_json, summary.text)
+    tell(found, as_json, summary.text, out)
 
 
 @cli.command()
@@ -98,8 +98,7 @@ def check(source: Path, self_pair: str, time: str | None, as_json: bool) -> None
 @cli.command()
 @click.argument("geography", type=Existing)
 @click.argument("population", type=Existing)
-@click.option("--profession", help="Whose law page; else the one text at hand that has the rule.")
-@click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law.")
+@unit_law_options
 @click.option("--parameters", type=Existing, help="TOML: other readings.")
 @click.option("--year", required=True, help="Year of the municipal population.")
 @click.option("--out", type=Existing, required=True, help="communes.csv or communes.parquet")
@@ -111,7 +110,7 @@ def check(source: Path, self_pair: str, time: str | None, as_json: bool) -> None
     nargs=2,
     help="Date of the geography, and date wanted.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@overwrite_option
 @json_option
 def bvcv(
     geography: Path,
@@ -134,9 +133,8 @@ def bvcv(
 
     if (movements is None) != (between is None):
         raise click.UsageError("--movements and --between go together")
-    if (profession is None) != (on is None):
-        raise click.UsageError("--profession and --on go together")
-    law, _ = law_of(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], parameters)
+    ordered(between)
+    law = unit_law_of(profession, on, parameters)
     law.require("territory", "attribution")
     refuse_file(out, overwrite)
     say("reading")
@@ -148,8 +146,7 @@ def bvcv(
     write_file(vintages.marked(built.communes, given), out, overwrite=overwrite)
     wanted = {} if between is None else {"geography": between[1].year}
     seen = noticed.vintages(given, law, **wanted)
-    found = {**summary.of_communes(built, law, seen), "out": str(out)}
-    tell(found, as_json, summary.communes_text)
+    tell(summary.of_communes(built, law, seen), as_json, summary.communes_text, out)
 
 
 @cli.command()
@@ -190,8 +187,8 @@ def zone(
         file_format=file_format,
         overwrite=overwrite,
     )
-    found = {**summary.describe(done.rules, done.ranking, done.noticed), "out": str(out)}
-    tell(found, as_json, summary.text)
+    found = summary.describe(done.rules, done.ranking, done.noticed)
+    tell(found, as_json, summary.text, out)
 
 
 @cli.command()
@@ -235,7 +232,7 @@ def rules(
 @click.option("--within", type=float, default=20.0, show_default=True, help="Minutes.")
 @click.option("--communes", type=Existing, help="Only the places of this table of communes.")
 @click.option("--out", type=Existing, required=True, help="temps_de_parcours.parquet or .csv")
-@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@overwrite_option
 @json_option
 def travel_times(
     coordinates: Path,
@@ -259,6 +256,6 @@ def travel_times(
     times = travel.travel_times(places, within=within)
     in_csv = out.suffix.lower() == ".csv"  # has no metadata: a column says it
     write_file(travel.marked(times) if in_csv else times, out, overwrite=overwrite)
-    found = {"places": places.num_rows, "pairs": times.num_rows, "out": str(out), **left,
+    found = {"places": places.num_rows, "pairs": times.num_rows, **left,
              "estimate": travel.estimate_of(times)}  # fmt: skip
-    tell(found, as_json, summary.estimate_text)
+    tell(found, as_json, summary.estimate_text, out)

@@ -1,4 +1,4 @@
-"""The regional commands: adapt, audit, attribution, revision, benefits."""
+"""The regional commands: adapt, audit, benefits, attribution, annexes, revision."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ from apl.commands.shared import (
     json_option,
     law_of,
     law_options,
+    on_option,
+    ordered,
     output_options,
+    overwrite_option,
+    profession_option,
+    regime_option,
     say,
     tell,
+    unit_law_of,
+    unit_law_options,
 )
 
 if TYPE_CHECKING:
     from apl.law import Rules
+
+MOST_DIGITS = 10  # of a number of acts
 
 
 @cli.command()
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
 @click.argument("decisions", metavar="[DECISIONS]", type=Existing, required=False)
 @click.option("--region", required=True, help="Code of the region that decides, 93.")
 @law_options
-@click.option("--regime", help="Another regime of the law page than the text's own.")
+@regime_option
 @click.option("--suggest", is_flag=True, help="Fill the margin by the rule; write decisions too.")
 @click.option("--out", type=Existing, required=True, help="Folder of the results.")
 @output_options
@@ -49,7 +58,7 @@ def adapt(
 ) -> None:
     """The decisions of a region, held against the law and applied (a table bvcv, or a zonage)."""
     from apl.outputs import refuse_standing, write_results
-    from apl.regions import adaptation, adaptation_text
+    from apl.regions import adaptation, adaptation_text, zonage
     from apl_core.tables import read_table
 
     if decisions is None and not suggest:
@@ -57,8 +66,8 @@ def adapt(
     law, _ = law_of(profession, on, parameters)
     refuse_standing(out, overwrite)
     say("reading")
-    zones, given = adaptation.read_zones(bvcv), adaptation.no_decisions()
-    inputs = {adaptation.name_of(zones): (zones, bvcv)}
+    zones, given = zonage.read_zones(bvcv), adaptation.no_decisions()
+    inputs = {zonage.name_of(zones): (zones, bvcv)}
     if decisions is not None:
         given = read_table(decisions, "decisions")
         inputs["decisions"] = (given, decisions)
@@ -72,8 +81,8 @@ def adapt(
     results = {"zonage": done.zonage, "parts_regionales": done.parts}
     results |= {"decisions": done.decisions} if suggest else {}
     write_results(out, results, manifest, file_format=file_format, overwrite=overwrite)
-    found = {"synthetic": manifest["synthetic"], **adaptation_text.describe(done), "out": str(out)}
-    tell(found, as_json, adaptation_text.text)
+    found = {"synthetic": manifest["synthetic"], **adaptation_text.describe(done)}
+    tell(found, as_json, adaptation_text.text, out)
 
 
 @cli.command()
@@ -81,9 +90,9 @@ def adapt(
 @click.argument("after", metavar="AFTER", type=Existing)
 @click.option("--region", required=True, help="Code of the region of attribution, 93.")
 @law_options
-@click.option("--regime", help="Another regime of the law page than the text's own.")
+@regime_option
 @click.option("--out", type=Existing, help="The moves, or the verdicts of totals: .csv, .parquet")
-@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@overwrite_option
 @json_option
 def audit(
     before: Path,
@@ -99,6 +108,7 @@ def audit(
 ) -> int:
     """Two zonings of a region (lists of BVCV, or totals by class) held against the law."""
     from apl.outputs import refuse_file, write_file
+    from apl.provenance import carried, stamped, synthetic
     from apl.regions import audit, audit_text
     from apl_core.errors import MarginError
 
@@ -106,12 +116,13 @@ def audit(
     if out is not None:
         refuse_file(out, overwrite)
     say("reading")
-    found = audit.audit(audit.read_before(before), audit.read_after(after), law,
-                           region=region, regime=regime)  # fmt: skip
+    tables = audit.read_before(before), audit.read_after(after)
+    found = audit.audit(*tables, law, region=region, regime=regime)
     if out is not None:
-        write_file(found.table(), out, overwrite=overwrite)
-    told = {**audit_text.describe(found), **({} if out is None else {"out": str(out)})}
-    tell(told, as_json, audit_text.text)
+        moves = stamped(found.table(), found.rules)
+        write_file(carried(moves, out, *tables), out, overwrite=overwrite)
+    told = {"synthetic": synthetic(*tables), **audit_text.describe(found)}
+    tell(told, as_json, audit_text.text, out)
     for fault in found.faults:
         click.echo(str(fault), err=True)
     for verdict in found.untold:
@@ -120,8 +131,8 @@ def audit(
 
 
 @cli.command()
-@click.option("--profession", required=True, help="masseur_kinesitherapeute, …")
-@click.option("--on", type=day, metavar="YYYY-MM-DD", required=True, help="Date of the law.")
+@profession_option
+@on_option
 @click.option("--zone", help="One class, tres_sous_dotee; else all.")
 @click.option("--contract", help="One contract, CACCMK: what it asks and pays.")
 @click.option("--acts", metavar="N,N,…", help="Acts of each year of the contract, the first first.")
@@ -139,7 +150,7 @@ def benefits(
 ) -> None:
     """What a zone gives: aids, contracts and what they pay, duties, and the procedure."""
     from apl.aids import sheet
-    from apl.aids.benefits import named, zone_benefits
+    from apl.aids.benefits import contract_named, zone_benefits
     from apl.aids.payments import contract_payments
 
     if contract is None:
@@ -149,21 +160,23 @@ def benefits(
         tell(sheet.plain(found), as_json, lambda _: sheet.text(found))
         return
     done = [] if acts is None else [part.strip() for part in acts.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in done):
+    if not all(part.isascii() and part.isdigit() and len(part) < MOST_DIGITS for part in done):
         raise click.UsageError(f"--acts takes whole numbers between commas: {acts!r}")
     if not all("=" in choice for choice in readings):
         raise click.UsageError("--reading takes KEY=VALUE, below=nothing")
+    if len({choice.partition("=")[0] for choice in readings}) < len(readings):
+        raise click.UsageError(f"--reading gives one key twice: {' '.join(readings)}")
     chosen = {key: value for key, _, value in (choice.partition("=") for choice in readings)}
-    paid = contract_payments(named(contract, on, profession, zone), map(int, done), readings=chosen)
+    held = contract_named(contract, on, profession, zone)
+    paid = contract_payments(held, map(int, done), readings=chosen)
     tell(sheet.plain(paid), as_json, lambda _: sheet.payments_text(paid))
 
 
 @cli.command()
 @click.argument("communes", type=Existing)
-@click.option("--profession", help="Whose law page; else the one text at hand that has the rule.")
-@click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law.")
+@unit_law_options
 @click.option("--out", type=Existing, help="The regions of each BVCV: .csv, .parquet")
-@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@overwrite_option
 @json_option
 def attribution(
     communes: Path,
@@ -174,21 +187,21 @@ def attribution(
     as_json: bool,
 ) -> None:
     """The BVCV in several regions: who decides by the law, and by the code."""
-    from apl.commands.national import BVCV_TEXT
     from apl.outputs import refuse_file, write_file
-    from apl.regions import attribution as who
+    from apl.provenance import carried, synthetic
+    from apl.regions import attribution_text
+    from apl.regions.attribution import astride
     from apl_core.tables import read_table
 
-    if (profession is None) != (on is None):
-        raise click.UsageError("--profession and --on go together")
-    law, _ = law_of(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], None)
+    law = unit_law_of(profession, on)
     if out is not None:
         refuse_file(out, overwrite)
-    found = who.astride(read_table(communes, "communes"), law)
+    places = read_table(communes, "communes")
+    found = astride(places, law)
     if out is not None:
-        write_file(found, out, overwrite=overwrite)
-    told = {**who.describe(found, law), **({} if out is None else {"out": str(out)})}
-    tell(told, as_json, who.text)
+        write_file(carried(found, out, places), out, overwrite=overwrite)
+    told = {"synthetic": synthetic(places), **attribution_text.describe(found, law)}
+    tell(told, as_json, attribution_text.text, out)
 
 
 @cli.command()
@@ -198,7 +211,7 @@ def attribution(
 @law_options
 @click.option("--published", metavar="R,R,…", help="Regions whose classes are out; else all are.")
 @click.option("--out", type=Existing, required=True, help="annexes.csv or annexes.parquet")
-@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@overwrite_option
 @json_option
 def annexes(
     zonage: Path,
@@ -214,19 +227,24 @@ def annexes(
 ) -> None:
     """The three lists of communes of a region's arrêté (from a zonage, or a table bvcv)."""
     from apl.outputs import refuse_file, write_file
-    from apl.regions import attribution as who
-    from apl.regions.adaptation import read_zones
+    from apl.provenance import carried, stamped, synthetic, under
+    from apl.regions import attribution_text
+    from apl.regions.attribution import annexes as annexes_of
+    from apl.regions.zonage import read_zones
     from apl_core.tables import read_table
 
     law, _ = law_of(profession, on, parameters)
     refuse_file(out, overwrite)
     say("reading")
     regions = None if published is None else [r.strip() for r in published.split(",") if r.strip()]
-    places = read_table(communes, "communes")
-    found = who.annexes(read_zones(zonage), places, law, region=region, published=regions)
-    write_file(found, out, overwrite=overwrite)
-    told = {**who.describe_annexes(found, places, law, region), "out": str(out)}
-    tell(told, as_json, who.annexes_text)
+    zones, places = read_zones(zonage), read_table(communes, "communes")
+    found = annexes_of(zones, places, law, region=region, published=regions)
+    law = under(law, zonage=zones)
+    lists = carried(stamped(found, law), out, zones, places)
+    write_file(lists, out, overwrite=overwrite)
+    told = {"synthetic": synthetic(zones, places),
+            **attribution_text.describe_annexes(found, places, law, region)}  # fmt: skip
+    tell(told, as_json, attribution_text.annexes_text, out)
 
 
 @cli.command()
@@ -243,7 +261,7 @@ def annexes(
 @click.option("--on-after", type=day, metavar="YYYY-MM-DD", help="Date of the law of AFTER.")
 @click.option("--parameters", type=Existing, help="TOML: what the texts do not give, at both.")
 @click.option("--out", type=Existing, help="The BVCV, class by class: .csv, .parquet")
-@click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+@overwrite_option
 @json_option
 def revision(
     before: Path,
@@ -263,13 +281,15 @@ def revision(
 ) -> None:
     """Two vintages of a zoning compared on the later geography: who changed class, and why."""
     from apl.outputs import refuse_file, write_file
+    from apl.provenance import carried, synthetic, under
     from apl.regions import revision_text
-    from apl.regions.adaptation import read_zones
-    from apl.regions.revision import revise
+    from apl.regions.revision import notices_of_dates, revise
+    from apl.regions.zonage import read_zones
     from apl_core.tables import read_table
 
     if (movements is None) != (between is None):
         raise click.UsageError("--movements and --between go together")
+    ordered(between)
     texts: tuple[Rules, ...] = ()
     noticed, outside = [], {}
     if profession is not None and on_before is not None and on_after is not None:
@@ -279,17 +299,18 @@ def revision(
             law_of(profession, day, parameters) for day in (on_before, on_after)
         )
         texts, outside = (first, second), dict(given.territories_without_apl)
-        noticed = revision_text.lasting(on_before, on_after, profession)
+        noticed = notices_of_dates(on_before, on_after, profession)
     elif any(value is not None for value in (profession, on_before, on_after, parameters)):
         raise click.UsageError("--profession, --on-before and --on-after go together")
     if out is not None:
         refuse_file(out, overwrite)
     say("reading")
+    zones = read_zones(before), read_zones(after)
+    places = read_table(communes_before, "communes"), read_table(communes_after, "communes")
     found = revise(
-        read_zones(before),
-        read_zones(after),
-        communes_before=read_table(communes_before, "communes"),
-        communes_after=read_table(communes_after, "communes"),
+        *zones,
+        communes_before=places[0],
+        communes_after=places[1],
         movements=None if movements is None else read_table(movements, "mouvements"),
         between=between,
         settled=None if passage is None else read_table(passage, "passage"),
@@ -298,6 +319,8 @@ def revision(
         territories_without_apl=outside,
     )
     if out is not None:
-        write_file(found.bvcv, out, overwrite=overwrite)
-    told = revision_text.describe(found, texts, noticed)
-    tell(told | ({} if out is None else {"out": str(out)}), as_json, revision_text.text)
+        write_file(carried(found.bvcv, out, *zones, *places), out, overwrite=overwrite)
+    texts = tuple(under(text, zoning=table) for text, table in zip(texts, zones, strict=False))
+    made_up = {"synthetic": synthetic(*zones, *places)}
+    told = made_up | revision_text.describe(found, texts, noticed)
+    tell(told, as_json, revision_text.text, out)

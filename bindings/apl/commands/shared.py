@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from apl.parameters import Parameters
 
 Existing = click.Path(path_type=Path)
+# The rule of the BVCV (annexe, II) has one text at hand; `apl bvcv` names it in its summary.
+BVCV_TEXT = ("masseur_kinesitherapeute", date(2024, 3, 20))
 
 
 def day(value: str) -> date:
@@ -26,21 +28,33 @@ def day(value: str) -> date:
         raise ValueError(f"{value!r} is not a date such as 2025-06-06") from None
 
 
+profession_option = click.option("--profession", required=True, help="masseur_kinesitherapeute, …")
+on_option = click.option(
+    "--on", type=day, metavar="YYYY-MM-DD", required=True, help="Date of the law, 2025-06-06."
+)
+regime_option = click.option("--regime", help="Another regime of the law page than the text's own.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
+
+
+def ordered(between: tuple[date, date] | None) -> None:
+    """Refuse the dates of two geographies in the wrong order: no movement would lie between."""
+    if between is not None and between[1] < between[0]:
+        raise click.UsageError(f"--between: {between[1]} is before {between[0]}")
+
+
 def law_options(command: Any) -> Any:
     """``--profession``, ``--on``, ``--parameters``."""
-    for option in (
-        click.option("--parameters", type=Existing, help="TOML: what the texts do not give."),
-        click.option(
-            "--on",
-            type=day,
-            metavar="YYYY-MM-DD",
-            required=True,
-            help="Date of the law, 2025-06-06.",
-        ),
-        click.option("--profession", required=True, help="masseur_kinesitherapeute, …"),
-    ):
-        command = option(command)
-    return command
+    parameters = click.option(
+        "--parameters", type=Existing, help="TOML: what the texts do not give."
+    )
+    return profession_option(on_option(parameters(command)))
+
+
+def unit_law_options(command: Any) -> Any:
+    """``--profession`` and ``--on`` where the text of the BVCV will do: see `unit_law_of`."""
+    whose = "Whose law page; else the one text at hand that has the rule."
+    on = click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law.")
+    return click.option("--profession", help=whose)(on(command))
 
 
 def output_options(command: Any) -> Any:
@@ -76,7 +90,8 @@ def cli() -> None:
     """
 
 
-def law_of(profession: str, on: date, parameters: Path | None) -> tuple[Rules, Parameters]:
+def law_of(profession: str, on: date, parameters: Path | None = None) -> tuple[Rules, Parameters]:
+    """The rules of a profession on a date, and the parameters that are in them."""
     from apl.law import rules
     from apl.parameters import Parameters, read_parameters
 
@@ -84,9 +99,21 @@ def law_of(profession: str, on: date, parameters: Path | None) -> tuple[Rules, P
     return given.applied(rules(profession, on=on)), given
 
 
+def unit_law_of(profession: str | None, on: date | None, parameters: Path | None = None) -> Rules:
+    """The rules that say what a BVCV is: of the text asked for, else of `BVCV_TEXT`."""
+    if (profession is None) != (on is None):
+        raise click.UsageError("--profession and --on go together")
+    return law_of(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], parameters)[0]
+
+
 def say(stage: str) -> None:
+    """A stage that begins, to standard error."""
     click.echo(f"… {stage}", err=True)
 
 
-def tell(found: Mapping[str, Any], as_json: bool, text: Callable[[Any], str]) -> None:
+def tell(
+    found: Mapping[str, Any], as_json: bool, text: Callable[[Any], str], out: Path | None = None
+) -> None:
+    """The summary, as JSON or as text, with the place of the results that were written."""
+    found = found if out is None else {**found, "out": str(out)}
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else text(found))

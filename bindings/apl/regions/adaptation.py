@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from apl.blocks import Regime, ShareRules
 from apl.law import Rules
 from apl.noticed import Notice
-from apl.regions.regimes import Held, Unit, Units, hold, moved, printed_shares, regime_of, units_of
-from apl_core import Fault, MarginError, TableError, refuse_if
-from apl_core.errors import at_rows
-from apl_core.schema import MISSING
-from apl_core.tables import checked, read_table
+from apl.provenance import stamped, under
+from apl.regions.gauges import Held, Unit, Units, moved
+from apl.regions.regimes import PROVISIONAL, hold, printed_shares, regime_of
+from apl.regions.zonage import as_zonage, by_code, not_of_the_text, of_region, units_of
+from apl_core import Fault, MarginError, refuse_if
+from apl_core.errors import SHOWN, at_rows
+from apl_core.tables import checked
 
-NATIONAL = "zone_nationale"
 PROPOSED = "proposé par la règle"  # how the motive of a suggestion begins
-# FAQ of the ministry to the agencies, February 2020, p. 13-14: a BVCV of an exchange zone that
-# another region has not classified yet.
-PROVISIONAL = "intermediaire"
+WHY = "a region may change a class for a reason, which its decision states"
+SAY = "say why, in words of the agency"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +120,17 @@ def adapted(
     regime: str | None = None,
 ) -> Adapted:
     """`adapt`, which see, with its gauges, changes and remarks."""
+    rules = under(rules, zones=zones)
     law, table = regime_of(rules, regime), as_zonage(zones, rules)
     units, given = units_of(table, region), checked(decisions, "decisions")
     _refuse(table, given, rules)
     now = _standing(table, region)
-    elsewhere = [row for row in _rows(given) if row["code_bvcv"] not in now]
-    now |= {row["code_bvcv"]: (row["zone"], row["motif"]) for row in _rows(given)
+    elsewhere = [code for code in given.column("code_bvcv").to_pylist() if code not in now]
+    now |= {row["code_bvcv"]: (row["zone"], row["motif"]) for row in given.to_pylist()
             if row["code_bvcv"] in now}  # fmt: skip
     held = hold(units, {code: zone for code, (zone, _) in now.items()}, rules, law)
-    faults = [*_others(table, elsewhere, region, law), *(b.fault(law) for b in held.breaches)]
+    faults = [*_others(table, given, elsewhere, region, law),
+              *(b.fault(law) for b in held.breaches)]  # fmt: skip
     refuse_if(faults, MarginError)
     refuse_if(_unjustified(held, now))
     motives = {change.unit.code: now[change.unit.code][1] for change in held.changes}
@@ -138,10 +138,10 @@ def adapted(
         rules,
         law,
         units,
-        _applied(table, units, held, motives, law),
+        stamped(_applied(table, units, held, motives, law), rules),
         held,
         _decisions([(c.unit.code, c.target, motives[c.unit.code] or "") for c in held.changes]),
-        _parts(units, held, rules),
+        stamped(_parts(units, held, rules), rules),
         tuple(_notices(units, held, motives, rules)),
     )
 
@@ -213,112 +213,56 @@ def no_decisions() -> pa.Table:
     return _decisions([])
 
 
-def read_zones(path: str | Path) -> pa.Table:
-    """A file as ``zonage``, or as ``bvcv`` where it has no national class beside another one."""
-    try:
-        return read_table(path, "zonage")
-    except TableError as error:
-        if not any((f.fault, f.column) == (MISSING, NATIONAL) for f in error.faults):
-            raise
-    return read_table(path, "bvcv")
-
-
-def name_of(zones: pa.Table) -> str:
-    """Which table it is: ``zonage``, or ``bvcv`` where it has the national classes alone."""
-    return "zonage" if NATIONAL in zones.column_names else "bvcv"
-
-
-def as_zonage(zones: pa.Table, rules: Rules) -> pa.Table:
-    """A table ``bvcv`` as a ``zonage`` without changes; a ``zonage`` checked.
-
-    Raises
-    ------
-    TableError
-        It is neither, or it has classes that the text does not.
-    """
-    if name_of(zones) == "bvcv" and "zone" in zones.column_names:
-        nothing = pa.nulls(zones.num_rows, pa.string())
-        zones = zones.append_column(NATIONAL, zones.column("zone"))
-        for name in ("motif", "article"):
-            zones = zones.append_column(name, nothing)
-    table = checked(zones, "zonage")
-    refuse_if(
-        fault
-        for name in (NATIONAL, "zone")
-        for fault in _not_of_the_text(table, "zonage", name, rules)
-    )
-    return table
-
-
-def _rows(table: pa.Table) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = table.to_pylist()
-    return found
-
-
 def _standing(table: pa.Table, region: str) -> dict[str, tuple[str | None, str | None]]:
     """Class in force and its motive, of each BVCV of the region."""
-    inside = table.filter(pc.equal(table.column("code_region").cast(pa.string()), region))
-    return {row["code_bvcv"]: (row["zone"], row["motif"]) for row in inside.to_pylist()}
+    inside = of_region(table, region).to_pylist()
+    return {row["code_bvcv"]: (row["zone"], row["motif"]) for row in inside}
 
 
 def _refuse(table: pa.Table, decisions: pa.Table, rules: Rules) -> None:
-    """Decisions on BVCV or classes that do not exist; all together."""
+    """Decisions on BVCV or classes that do not exist, or without a word of why; all together."""
     known = set(table.column("code_bvcv").to_pylist())
     codes = decisions.column("code_bvcv").to_pylist()
-    faults = list(_not_of_the_text(decisions, "decisions", "zone", rules))
+    faults = list(not_of_the_text(decisions, "decisions", "zone", rules))
     lost = [row for row, code in enumerate(codes) if code not in known]
     if lost:
         why = "the zoning does not have it"
         mend = "use one vintage of codes; a canton's code ends in _"
         faults.append(Fault("APL-C02", "unknown BVCV", why, mend, "decisions", "code_bvcv",
                             **at_rows(lost, codes)))  # fmt: skip
+    motives = decisions.column("motif").to_pylist()
+    blank = [row for row, motive in enumerate(motives) if not motive.strip()]
+    if blank:
+        faults.append(Fault("APL-D01", "a decision without a motive", WHY, SAY, "decisions",
+                            "motif", **at_rows(blank, codes)))  # fmt: skip
     refuse_if(faults)
-
-
-def _not_of_the_text(table: pa.Table, name: str, column: str, rules: Rules) -> Iterator[Fault]:
-    zones, known = table.column(column).to_pylist(), {None, *rules.zoning.zones}
-    wrong = [row for row, zone in enumerate(zones) if zone not in known]
-    if wrong:
-        why = f"{rules.text.split(' relatif')[0]} has: {', '.join(rules.zoning.zones)}"
-        mend = "correct it, or ask for the text that has this class (--on)"
-        yield Fault("APL-D01", "a class that the text does not have", why, mend, name, column,
-                    **at_rows(wrong, zones))  # fmt: skip
 
 
 def _unjustified(held: Held, now: Mapping[str, tuple[str | None, str | None]]) -> Iterator[Fault]:
     """Changes of the zoning given that bear no motive; the gate refuses decisions without one."""
-    codes = [c.unit.code for c in held.changes if not now[c.unit.code][1]]
+    codes = [c.unit.code for c in held.changes if not (now[c.unit.code][1] or "").strip()]
     if codes:
-        why = "a region may change a class for a reason, which its decision states"
-        mend = "say why, in words of the agency"
-        yield Fault("APL-D01", "a change without a motive", why, mend, "zonage", "motif",
-                    values=tuple(codes), count=len(codes))  # fmt: skip
+        yield Fault("APL-D01", "a change without a motive", WHY, SAY, "zonage", "motif",
+                    values=tuple(codes[:SHOWN]), count=len(codes))  # fmt: skip
 
 
 def _others(
-    table: pa.Table, elsewhere: Sequence[Mapping[str, str]], region: str, regime: Regime
+    table: pa.Table, decisions: pa.Table, elsewhere: Sequence[str], region: str, regime: Regime
 ) -> Iterator[Fault]:
     """Decisions on BVCV of other regions, by the region in charge."""
-    charge = dict(
-        zip(*(table.column(name).to_pylist() for name in ("code_bvcv", "code_region")), strict=True)
-    )
-    by_region: dict[str, list[str]] = {}
-    for row in elsewhere:
-        by_region.setdefault(charge[row["code_bvcv"]], []).append(row["code_bvcv"])
+    charge = by_code(table, "code_region")
+    given = decisions.column("code_bvcv").to_pylist()
+    by_region: dict[str, list[int]] = {}
+    for code in elsewhere:
+        by_region.setdefault(charge[code], []).append(given.index(code))
+    why = "the region that holds most of a BVCV's population classifies the whole of it"
     until = (f"; until it has published, a BVCV of an exchange zone is {PROVISIONAL!r} "
              "(FAQ of the ministry, February 2020, p. 13-14)"
              if any(move.exchange for move in regime.moves) else "")  # fmt: skip
-    for other, codes in sorted(by_region.items()):
-        yield Fault(
-            "APL-G07",
-            f"region {region} does not decide on BVCV of region {other}",
-            f"the region that holds most of a BVCV's population classifies the whole of it{until}",
-            f"leave them to region {other}",
-            "decisions",
-            "code_bvcv",
-            values=tuple(codes),
-            count=len(codes),
-        )
+    for other, rows in sorted(by_region.items()):
+        title = f"region {region} does not decide on BVCV of region {other}"
+        yield Fault("APL-G07", title, f"{why}{until}", f"leave them to region {other}",
+                    "decisions", "code_bvcv", **at_rows(rows, given))  # fmt: skip
 
 
 def _applied(
@@ -348,14 +292,9 @@ def _decisions(rows: Sequence[tuple[str, str, str]]) -> pa.Table:
     return pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)})
 
 
-def after_of(units: Units, held: Held) -> dict[str, str | None]:
-    """The class of each BVCV of the region after the changes."""
-    changed = {change.unit.code: change.target for change in held.changes}
-    return {unit.code: changed.get(unit.code, unit.zone) for unit in units.bvcv}
-
-
 def _parts(units: Units, held: Held, rules: Rules) -> pa.Table:
-    after, zones = after_of(units, held), rules.zoning.zones
+    after = units.national | {change.unit.code: change.target for change in held.changes}
+    zones = rules.zoning.zones
     persons = [units.persons(after, zone) for zone in zones]
     count = [sum(found == zone for found in after.values()) for zone in zones]
     return pa.table(
@@ -373,14 +312,13 @@ def _notices(
     units: Units, held: Held, motives: Mapping[str, str | None], rules: Rules
 ) -> Iterator[Notice]:
     """Shares that differ from those printed, and motives that are still ours."""
-    national = {unit.code: unit.zone for unit in units.bvcv}
-    printed = printed_shares(rules, units.region) or {}
-    for zone, (low, high) in printed.items():
-        found = units.persons(national, zone)
-        if units.population and not low * units.population <= found <= high * units.population:
-            share, text = 100 * found / units.population, float(50 * (low + high))
-            yield Notice("APL-G09", f"{zone}: {share:.2f} % of the region before adaptation, "
-                         f"{text:.1f} % printed by the text")  # fmt: skip
+    printed, whole = printed_shares(rules, units.region) or {}, units.population
+    for zone, text in printed.items():
+        found = units.persons(units.national, zone)
+        if whole and not text.low * whole <= found <= text.high * whole:
+            yield Notice("APL-G09", f"{zone}: {100 * found / whole:.2f} % of the region before "
+                         f"adaptation, {float(100 * text.middle):.1f} % printed by the text"
+                         )  # fmt: skip
     if not printed and isinstance(rules.blocks.get("shares"), ShareRules):
         yield Notice("APL-G09", f"the text prints no share for region {units.region}")
     ours = [code for code, motive in motives.items() if (motive or "").startswith(PROPOSED)]

@@ -8,27 +8,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl.outputs import SYNTHETIC_COLUMN, SYNTHETIC_KEY
-from apl.provenance import described, versions
+from apl.lines import aligned, made_up, noticed_lines, region_name, written_lines
+from apl.provenance import described, synthetic, versions
 from apl.regions.adaptation import Adapted
-from apl.regions.regimes import Gauge, printed_shares
-from apl.summary import REGIONS, aligned
-from apl_core.tables import notes_of
+from apl.regions.regime_text import describe_gauge, describe_regime, regime_lines
+from apl.regions.regimes import printed_shares
 
 
 def describe(done: Adapted) -> dict[str, Any]:
     """The law, the regime, the gauges, the changes, the classes and the remarks."""
-    rules, regime = done.rules, done.regime
     return {
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "region": done.units.region,
-        "regime": {"name": regime.name, "title": regime.title, "cite": regime.cite,
-                   "reported": regime.reported},
+        **describe_regime(done.rules, done.regime, done.units.region),
         "population": done.units.population,
         "bvcv": len(done.units.bvcv),
-        "gauges": [gauge_dict(gauge) for gauge in done.held.gauges],
+        "gauges": [describe_gauge(gauge) for gauge in done.held.gauges],
         "moves": [
             {
                 "code_bvcv": change.unit.code,
@@ -41,7 +34,7 @@ def describe(done: Adapted) -> dict[str, Any]:
         ],
         "zones": list(_zones(done)),
         "noticed": [notice.as_dict() for notice in done.noticed],
-    }  # fmt: skip
+    }
 
 
 def manifest(
@@ -51,7 +44,7 @@ def manifest(
     told = describe(done)
     return {
         "software": versions(),
-        "synthetic": any(synthetic(table) for table, _ in inputs.values()),
+        "synthetic": synthetic(*(table for table, _ in inputs.values())),
         "inputs": [described(name, *given) for name, given in inputs.items()],
         "rules": done.rules.as_dict(),
         "options": dict(options),
@@ -61,42 +54,20 @@ def manifest(
     }
 
 
-def synthetic(zones: pa.Table) -> bool:
-    """Whether a table that was read says that it describes no real place."""
-    ignored = any(SYNTHETIC_COLUMN in note for note in notes_of(zones))
-    return ignored or SYNTHETIC_KEY in (zones.schema.metadata or {})
-
-
-def gauge_dict(gauge: Gauge) -> dict[str, Any]:
-    """A gauge as plain data: persons, and points of the region's population."""
-    persons = {"used": gauge.used, "allowed": gauge.allowed, "left": gauge.left}
-    return {
-        "rule": gauge.rule,
-        "subject": gauge.subject,
-        **persons,
-        **{f"{name}_points": gauge.points(value) for name, value in persons.items()},
-        "persons": gauge.persons,
-        "lowest": gauge.lowest,
-        "highest": gauge.highest,
-        "cite": gauge.cite,
-    }
-
-
 def _zones(done: Adapted) -> Iterator[dict[str, Any]]:
     """Each class of the region: before, after, and as the text prints it."""
     printed = printed_shares(done.rules, done.units.region) or {}
-    national = {unit.code: unit.zone for unit in done.units.bvcv}
+    national = done.units.national
     whole = done.units.population or 1
     for part in done.parts.to_pylist():
         zone = part["zone"]
         before = done.units.persons(national, zone)
-        low, high = printed.get(zone, (None, None))
         yield {
             "zone": zone,
             "bvcv_before": sum(found == zone for found in national.values()),
             "population_before": before,
             "part_before": before / whole,
-            "part_printed": None if low is None or high is None else float((low + high) / 2),
+            "part_printed": float(printed[zone].middle) if zone in printed else None,
             "bvcv": part["bvcv"],
             "population": part["population"],
             "part": part["part"],
@@ -105,23 +76,12 @@ def _zones(done: Adapted) -> Iterator[dict[str, Any]]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    law, regime, region = found["law"], found["regime"], found["region"]
-    lines = ["SYNTHETIC COUNTRY: no figure below describes a real place."] * found["synthetic"]
-    lines.append(f"{found['profession']} · {law['text'].split(' relatif')[0]} (NOR {law['nor']})")
-    lines += [
-        f"supplied by the caller, not law: {c}" for c in found["supplied_by_the_caller_not_law"]
-    ]
-    lines.append(f"Regime {regime['name']}: {regime['title']} ({regime['cite']})")
-    if regime["reported"]:
-        lines.append(f"  reported by: {regime['reported']}")
-    name = f"{region} {REGIONS.get(region, '')}"
-    lines.append(f"Region {name}: {found['population']:,} inhabitants · {found['bvcv']:,} BVCV")
+    lines = made_up(found) + regime_lines(found)
+    counts = f"{found['population']:,} inhabitants · {found['bvcv']:,} BVCV"
+    lines.append(f"Region {region_name(found['region'])}: {counts}")
     lines += ["", *aligned(_gauge_rows(found["gauges"])), "", *aligned(_zone_rows(found["zones"]))]
     lines += ["", *(aligned(_move_rows(found["moves"])) or ["No change of class."])]
-    if found["noticed"]:
-        lines += ["", "Noticed"]
-        lines += [f"  {note['fault']}  {note['text']}" for note in found["noticed"]]
-    return "\n".join([*lines, "", f"Written: {found['out']}"])
+    return "\n".join([*lines, *noticed_lines(found), *written_lines(found)])
 
 
 def _gauge_rows(gauges: Sequence[Mapping[str, Any]]) -> list[list[str]]:

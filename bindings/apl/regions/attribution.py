@@ -14,19 +14,21 @@ from typing import Any
 import pyarrow as pa
 
 from apl.bvcv import attributed, bare_overseas
+from apl.counted import column_of
 from apl.country import departements
 from apl.law import Rules
 from apl.law_schema import law_fault
-from apl.regions.passage import departement
-from apl.regions.regimes import inside, regime_of, units_of
-from apl.summary import REGIONS, aligned
-from apl_core import Fault, RuleError, UsageError, refuse_if
+from apl.mergers import departement
+from apl.provenance import under
+from apl.regions.gauges import Unit
+from apl.regions.regimes import PROVISIONAL, inside, regime_of
+from apl.regions.zonage import by_code, no_region, not_of_the_text, rows_of, units_of
+from apl_core import Fault, MarginError, RuleError, UsageError, refuse_if
 from apl_core.errors import SHOWN
 
 RULE = "most_population"
-PROVISIONAL = "intermediaire"
-HERE, ELSEWHERE, ABROAD = 1, 2, 3  # annexes: communes of the region decided here, decided
-# elsewhere; communes of other regions decided here
+HERE, ELSEWHERE, ABROAD = 1, 2, 3
+# which communes each annexe lists
 ANNEXES = {
     HERE: "of the region, decided here",
     ELSEWHERE: "of the region, decided elsewhere",
@@ -82,7 +84,7 @@ def astride(communes: pa.Table, rules: Rules) -> pa.Table:
     decides = deciding(communes, rules)
     persons: defaultdict[str, Counter[str]] = defaultdict(Counter)
     places: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for unit, region, count in _columns(communes, "code_bvcv", "code_region", "population"):
+    for unit, region, count in rows_of(communes, "code_bvcv", "code_region", "population"):
         persons[unit][region] += count
         places[unit][region] += 1
     rows = []
@@ -117,7 +119,7 @@ def deciding(communes: pa.Table, rules: Rules) -> dict[str, str]:
         why = f"attribution is {rules.attribution!r}: no region decides for inhabitants of another"
         raise RuleError([law_fault(title, why, "ask for a text that attributes units as a whole")])
     refuse_if(bare_overseas(communes))
-    return dict(_columns(attributed(communes, rules), "code_bvcv", "code_region"))
+    return by_code(attributed(communes, rules), "code_region")
 
 
 def annexes(
@@ -141,8 +143,8 @@ def annexes(
     Parameters
     ----------
     zonage : pyarrow.Table
-        The whole country: ``code_bvcv``, ``code_region``, ``zone`` and, with exchange zones,
-        ``apl``, ``population``, ``population_cumulee`` and ``zone_nationale`` (or ``zone`` alone,
+        The whole country: ``code_bvcv``, ``code_region``, ``population``, ``zone`` and, with
+        exchange zones, ``apl``, ``population_cumulee`` and ``zone_nationale`` (or ``zone`` alone,
         of the table ``bvcv``).
     communes : pyarrow.Table
         The table ``communes``.
@@ -164,29 +166,34 @@ def annexes(
     UsageError
         A region that decides for no BVCV.
     TableError
-        BVCV that the zoning lacks, or attributes to another region than these inhabitants do.
+        BVCV that the zoning lacks, attributes to another region than these inhabitants do, or has
+        with other inhabitants; classes that the text does not have.
+    MarginError
+        BVCV of these lists without a class.
     """
+    rules = under(rules, zonage=zonage)
     decides = deciding(communes, rules)
-    refuse_if(_zoning_faults(zonage, decides))
+    refuse_if([*not_of_the_text(zonage, "zonage", "zone", rules),
+               *_zoning_faults(zonage, decides, _persons(communes, rules))])  # fmt: skip
     asked = {region, *(published or ())}
-    refuse_if(_region_faults(asked, set(decides.values())), UsageError)
-    waiting = set() if published is None else set(decides.values()) - asked
-    zones: dict[str, str | None] = dict(_columns(zonage, "code_bvcv", "zone"))
+    deciders = set(decides.values())
+    refuse_if((no_region(one, deciders) for one in sorted(asked - deciders)), UsageError)
+    waiting = set() if published is None else deciders - asked
     libelles = [""] * communes.num_rows
     if "libelle" in communes.column_names:
         libelles = communes.column("libelle").to_pylist()
     names = ("code_commune", "code_departement", "code_region", "code_bvcv")
     rows: list[tuple[Any, ...]] = []
-    of_whom: defaultdict[str, list[int]] = defaultdict(list)
-    for libelle, row in zip(libelles, _columns(communes, *names), strict=True):
+    for libelle, row in zip(libelles, rows_of(communes, *names), strict=True):
         code, dep, lies, unit = row
         if region in (lies, decides[unit]):
             annexe = ABROAD if lies != region else HERE if decides[unit] == region else ELSEWHERE
-            of_whom[decides[unit]].append(len(rows))
             rows.append((code, libelle or None, dep, lies, unit, decides[unit], annexe))
-    final = {unit: (zone, False) for unit, zone in zones.items()}
-    for other in sorted(waiting & of_whom.keys()):
+    final = {unit: (zone, False) for unit, zone in by_code(zonage, "zone").items()}
+    for other in sorted(waiting & {decides[row[4]] for row in rows}):
         final |= _provisional(zonage, other, rules)
+    refuse_if(_unclassified(sorted({row[4] for row in rows if final[row[4]] == (None, False)})),
+              MarginError)  # fmt: skip
     full = sorted(((*row, *final[row[4]]) for row in rows), key=lambda row: (row[6], row[0]))
     types = {
         "code_commune": pa.string(), "libelle": pa.string(), "code_departement": pa.string(),
@@ -200,20 +207,41 @@ def _provisional(zonage: pa.Table, region: str, rules: Rules) -> dict[str, tuple
     """The classes of the BVCV of a region that has not published: what is known of them."""
     exchanges = [move for move in regime_of(rules).moves if move.exchange]
     units = units_of(zonage, region)
-    if not exchanges:
-        return {unit.code: (None, True) for unit in units.bvcv}
-    movable = {
-        unit.code
-        for unit in units.bvcv
-        if any(unit.zone == move.origin and inside(unit, move, units) for move in exchanges)
-    }
-    return {
-        unit.code: (PROVISIONAL if unit.code in movable else unit.zone, True) for unit in units.bvcv
-    }
+
+    def known(unit: Unit) -> str | None:
+        if not exchanges:
+            return None
+        movable = (unit.zone == move.origin and inside(unit, move, units) for move in exchanges)
+        return PROVISIONAL if any(movable) else unit.zone
+
+    return {unit.code: (known(unit), True) for unit in units.bvcv}
 
 
-def _zoning_faults(zonage: pa.Table, decides: Mapping[str, str]) -> Iterator[Fault]:
-    given = dict(_columns(zonage, "code_bvcv", "code_region"))
+def _persons(communes: pa.Table, rules: Rules) -> Counter[str]:
+    """Whom the cuts count, by BVCV; nobody where these communes do not count them (women)."""
+    found: Counter[str] = Counter()
+    whom = column_of(rules)
+    if whom in communes.column_names:
+        for unit, count in rows_of(communes, "code_bvcv", whom):
+            found[unit] += count
+    return found
+
+
+def _unclassified(units: Sequence[str]) -> Iterator[Fault]:
+    if units:
+        yield Fault("APL-G08", "BVCV without a class", "an arrêté classifies each of its communes",
+                    "give them an APL, rank those without APL, or complete the zoning", "zonage",
+                    "zone", (), tuple(units[:SHOWN]), len(units))  # fmt: skip
+
+
+def _zoning_faults(
+    zonage: pa.Table, decides: Mapping[str, str], persons: Mapping[str, int]
+) -> Iterator[Fault]:
+    total = by_code(zonage, "population")
+    other = [f"{unit} ({total[unit]:,}, of these communes {persons[unit]:,})"
+             for unit in sorted(persons.keys() & total.keys())
+             if total[unit] != persons[unit]]  # fmt: skip
+    given = by_code(zonage, "code_region")
     lacking = sorted(decides.keys() - given.keys())
     elsewhere = [f"{unit} ({given[unit]}, by these communes {decides[unit]})"
                  for unit in sorted(decides.keys() & given.keys())
@@ -223,22 +251,13 @@ def _zoning_faults(zonage: pa.Table, decides: Mapping[str, str]) -> Iterator[Fau
          lacking),
         ("APL-C15", "BVCV attributed to another region in the zoning",
          "the inhabitants of these communes give them to other regions", elsewhere),
+        ("APL-C14", "BVCV with other inhabitants in the zoning than in these communes",
+         "the zoning was made from another table", other),
     ):  # fmt: skip
         if found:
             mend = "give the communes and the zoning that was made from them"
             yield Fault(fault, title, why, mend, "zonage", "code_bvcv", (),
                         tuple(found[:SHOWN]), len(found))  # fmt: skip
-
-
-def _region_faults(asked: Collection[str], known: Collection[str]) -> Iterator[Fault]:
-    for region in sorted(set(asked) - set(known)):
-        yield Fault("APL-G07", f"no region {region!r}", "no BVCV of the table is attributed to it",
-                    f"one of: {', '.join(sorted(known))}", "zonage")  # fmt: skip
-
-
-def _columns(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of some columns."""
-    return zip(*(table.column(name).to_pylist() for name in names), strict=True)
 
 
 def _table(types: Mapping[str, pa.DataType], rows: Sequence[tuple[Any, ...]]) -> pa.Table:
@@ -247,105 +266,3 @@ def _table(types: Mapping[str, pa.DataType], rows: Sequence[tuple[Any, ...]]) ->
         {name: pa.array(values, kind)
          for (name, kind), values in zip(types.items(), columns, strict=True)}
     )  # fmt: skip
-
-
-# --- what the commands tell ----------------------------------------------------------------------
-
-
-def describe(found: pa.Table, rules: Rules) -> dict[str, Any]:
-    """The table ``attribution`` in short: how many BVCV, and who lives where in those that differ.
-
-    >>> from datetime import date
-    >>> from apl.law import rules
-    >>> communes = pa.table({"code_commune": ["01001"], "code_region": ["84"],
-    ...     "population": [300], "code_bvcv": ["01001"]})
-    >>> law = rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
-    >>> describe(astride(communes, law), law)["astride"]
-    0
-    """
-    units: dict[str, dict[str, Any]] = {}
-    for row in found.to_pylist():
-        unit = units.setdefault(
-            row["code_bvcv"],
-            {**{key: row[key] for key in ("code_bvcv", "region_majorite", "region_prefixe",
-                                          "differe")}, "population": {}},
-        )  # fmt: skip
-        unit["population"][row["code_region"]] = row["population"]
-    return {
-        "law": {"text": rules.text, "nor": rules.nor},
-        "cite": rules.citations["attribution"].cite,
-        "astride": sum(len(unit["population"]) > 1 for unit in units.values()),
-        "differ": [unit for unit in units.values() if unit["differe"]],
-    }
-
-
-def text(found: Mapping[str, Any]) -> str:
-    """`describe` as a person reads it."""
-    law = found["law"]
-    lines = [
-        f"{found['astride']:,} BVCV lie in several regions",
-        f"Rule: {law['text'].split(' relatif')[0]} (NOR {law['nor']}), {found['cite']}: "
-        "the region with most inhabitants decides for the whole BVCV",
-    ]
-    rows = [["BVCV", "Decides (the text)", "By the code", "Inhabitants by region"]]
-    for unit in found["differ"]:
-        held = sorted(unit["population"].items(), key=lambda pair: (-pair[1], pair[0]))
-        rows.append([unit["code_bvcv"], named(unit["region_majorite"]),
-                     named(unit["region_prefixe"]),
-                     ", ".join(f"{region}: {count:,}" for region, count in held)])  # fmt: skip
-    if found["differ"]:
-        lines += ["", f"In {len(found['differ']):,} of them the code says another region:", ""]
-        lines += aligned(rows)
-    else:
-        lines += ["", "In none of them the code says another region."]
-    return "\n".join([*lines, *_written(found)])
-
-
-def describe_annexes(
-    found: pa.Table, communes: pa.Table, rules: Rules, region: str
-) -> dict[str, Any]:
-    """The table ``annexes`` in short: communes and inhabitants by list and class."""
-    persons = dict(_columns(communes, "code_commune", "population"))
-    names = ("annexe", "zone", "provisoire", "code_commune")
-    counts: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
-    for annexe, zone, provisional, code in _columns(found, *names):
-        cell = counts[annexe, zone, provisional]
-        cell[0] += 1
-        cell[1] += persons[code]
-    return {
-        "law": {"text": rules.text, "nor": rules.nor},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "region": region,
-        "annexes": [
-            {"annexe": annexe, "title": ANNEXES[annexe], "zone": zone, "provisoire": provisional,
-             "communes": count, "population": people}
-            for (annexe, zone, provisional), (count, people) in sorted(
-                counts.items(), key=lambda item: (item[0][0], str(item[0][1]), item[0][2])
-            )
-        ],
-    }  # fmt: skip
-
-
-def annexes_text(found: Mapping[str, Any]) -> str:
-    """`describe_annexes` as a person reads it."""
-    rows = [["Annexe", "Communes", "Class", "Communes ", "Inhabitants"]]
-    for part in found["annexes"]:
-        zone = part["zone"] or "waits for the region that decides"
-        rows.append([str(part["annexe"]), part["title"],
-                     zone + " (provisional)" * (part["provisoire"] and part["zone"] is not None),
-                     f"{part['communes']:,}", f"{part['population']:,}"])  # fmt: skip
-    law = found["law"]
-    head = [f"Region {named(found['region'])}: the lists of communes of its arrêté",
-            f"{law['text'].split(' relatif')[0]} (NOR {law['nor']})"]  # fmt: skip
-    head += [f"supplied by the caller, not law: {one}"
-             for one in found["supplied_by_the_caller_not_law"]]  # fmt: skip
-    return "\n".join([*head, "", *aligned(rows), *_written(found)])
-
-
-def named(region: str) -> str:
-    """A region's code and name."""
-    return f"{region} {REGIONS.get(region, '')}".rstrip()
-
-
-def _written(found: Mapping[str, Any]) -> list[str]:
-    return ["", f"Written: {found['out']}"] if found.get("out") else []

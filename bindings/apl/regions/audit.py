@@ -9,30 +9,44 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from apl.blocks import Regime
 from apl.law import Rules
+from apl.lines import REGIONS
 from apl.noticed import Notice
+from apl.provenance import under
 from apl.regions import totals
-from apl.regions.adaptation import read_zones
 from apl.regions.gauges import Breach, Change, Gauge, moved
-from apl.regions.regimes import hold, regime_of, units_of
+from apl.regions.regimes import hold, printed_reference, regime_of
 from apl.regions.table_vi import notices_of_shares
 from apl.regions.totals import OPEN, OVER, WITHIN, Total, Verdict
-from apl_core import Fault, MarginError, TableError, refuse_if
+from apl.regions.zonage import (
+    CODE,
+    by_code,
+    national_column,
+    no_class,
+    read_zones,
+    units_of,
+)
+from apl_core import Fault, MarginError, TableError, UsageError, refuse_if
 from apl_core.errors import SHOWN
 from apl_core.schema import MISSING
 from apl_core.tables import read_table
 
-CODE = "code_bvcv"
-# what a broken rule is called, from totals as from lists
-FAULTS = {"margin": "APL-G05", "flow": "APL-G05", "stable": "APL-G05", "balance": "APL-G06"}
+TEXT, NUMBER = pa.string(), pa.float64()
+MOVES = pa.schema([
+    (CODE, TEXT), ("population", pa.int64()), ("apl", NUMBER), ("avant", TEXT), ("apres", TEXT),
+    ("verdict", TEXT), ("article", TEXT),
+])  # fmt: skip
+VERDICTS = pa.schema([
+    ("regle", TEXT), ("zones", TEXT), ("bas", NUMBER), ("haut", NUMBER), ("limite", NUMBER),
+    ("verdict", TEXT), ("article", TEXT),
+])  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,32 +112,6 @@ class Audit:
         return pa.Table.from_pylist([_row(verdict) for verdict in self.verdicts], schema=VERDICTS)
 
 
-MOVES = pa.schema(
-    [
-        (CODE, pa.string()),
-        ("population", pa.int64()),
-        ("apl", pa.float64()),
-        ("avant", pa.string()),
-        ("apres", pa.string()),
-        ("verdict", pa.string()),
-        ("article", pa.string()),
-    ]
-)
-
-
-VERDICTS = pa.schema(
-    [
-        ("regle", pa.string()),
-        ("zones", pa.string()),
-        ("bas", pa.float64()),
-        ("haut", pa.float64()),
-        ("limite", pa.float64()),
-        ("verdict", pa.string()),
-        ("article", pa.string()),
-    ]
-)
-
-
 def audit(
     before: pa.Table,
     after: pa.Table,
@@ -163,16 +151,19 @@ def audit(
     and the regime's order of BVCV and its exchange zones are not held. What rounded figures do not
     tell is no fault: `Audit.untold` names it.
     """
+    if region not in REGIONS:
+        raise UsageError([_no_such_region(region)])
+    rules = under(rules, before=before, after=after)
     named = regime_of(rules, regime)
     shares = tuple(notices_of_shares(rules))
     if CODE in before.column_names and CODE in after.column_names:
         return _of_lists(before, after, rules, named, region, shares)
     old, new = (_totals(table, rules, region) for table in (before, after))
-    held = totals.verdicts(old, new, named, reference=totals.reference_of(rules, region))
+    held = totals.verdicts(old, new, named, reference=printed_reference(rules, region))
     faults = tuple(_fault(verdict, held, named, region) for verdict in held if verdict.broken)
     unseen = Notice("APL-H02", "totals show neither which BVCV moved, nor their order, nor moves "
                     "that cancel out: flows are net")  # fmt: skip
-    noticed = (unseen, *shares)
+    noticed = (unseen, *_apart_in_print(before, after, region), *shares)
     return Audit(region, rules, named, False, old, new, (), (), (), held, faults, noticed)
 
 
@@ -188,57 +179,42 @@ def _of_lists(
     refuse_if(fault for name, table in both.items() for fault in _unusable(table, name, rules))
     units = units_of(before, region)
     ours = {unit.code for unit in units.bvcv}
-    listed = _classes(after, "zone")
+    listed = by_code(after, "zone")
     held = hold(units, {code: listed[code] for code in ours & listed.keys()}, rules, regime)
-    faults = [breach.fault(regime) for breach in held.breaches]
+    faults = [replace(breach.fault(regime), table="after") for breach in held.breaches]
     faults += _apart(before, after, ours, region)
-    national = national_of(before)
-    zones = listed_over(national, listed, region)
-    noticed = (*_elsewhere(before, listed, ours, region), *_counted(before, after), *shares)
-    old, new = (totals.of_list(table, region, rules) for table in (national, zones))
-    exact = totals.verdicts(old, new, regime, reference=totals.reference_of(rules, region))
+    national = by_code(before, national_column(before))
+    noticed = (*_decided(before, ours, region), *_elsewhere(before, listed, ours, region),
+               *_attributed(after, ours, region), *_counted(before, after), *shares)  # fmt: skip
+    old, new = (totals.of_list(_with_zones(before, zones), region, rules)
+                for zones in (national, {**national, **listed}))  # fmt: skip
+    exact = totals.verdicts(old, new, regime, reference=printed_reference(rules, region))
     return Audit(region, rules, regime, True, old, new, held.changes, held.gauges, held.breaches,
                  exact, tuple(faults), noticed)  # fmt: skip
 
 
 def read_before(path: str | Path) -> pa.Table:
     """A file as ``zonage``, ``bvcv`` or ``totaux``, by its headers."""
-    return read_zones(path) if _is(path, "classement") else read_table(path, "totaux")
+    return read_zones(path) if _is_list(path) else read_table(path, "totaux")
 
 
 def read_after(path: str | Path) -> pa.Table:
     """A file as a list of classes, whatever its other columns, or as ``totaux``, by its headers."""
-    return read_table(path, "classement" if _is(path, "classement") else "totaux")
+    return read_table(path, "classement" if _is_list(path) else "totaux")
 
 
-def _is(path: str | Path, name: str) -> bool:
+def _is_list(path: str | Path) -> bool:
     """Whether a file has the code of a BVCV in its headers."""
     try:
-        read_table(path, name)
+        read_table(path, "classement")
     except TableError as error:
         return not any((f.fault, f.column) == (MISSING, CODE) for f in error.faults)
     return True
 
 
-def national_of(zones: pa.Table) -> pa.Table:
-    """A ``bvcv`` or ``zonage`` with its national classes in ``zone``."""
-    if "zone_nationale" not in zones.column_names:
-        return zones
-    national = zones.column("zone_nationale")
-    return zones.set_column(zones.column_names.index("zone"), "zone", national)
-
-
-def listed_over(national: pa.Table, listed: Mapping[str, str | None], region: str) -> pa.Table:
-    """The BVCV of a region with the classes of a list; those that it lacks keep theirs."""
-    inside = national.filter(pc.equal(national.column("code_region").cast(pa.string()), region))
-    classes = _classes(inside, "zone")
-    zones = pa.array([listed.get(code, zone) for code, zone in classes.items()], pa.string())
-    return inside.set_column(inside.column_names.index("zone"), "zone", zones)
-
-
-def _classes(zones: pa.Table, column: str) -> dict[str, str | None]:
-    codes, found = (zones.column(name).to_pylist() for name in (CODE, column))
-    return dict(zip(codes, found, strict=True))
+def _with_zones(before: pa.Table, zones: Mapping[str, str | None]) -> pa.Table:
+    found = pa.array([zones[code] for code in before.column(CODE).to_pylist()], pa.string())
+    return before.set_column(before.column_names.index("zone"), "zone", found)
 
 
 def _totals(table: pa.Table, rules: Rules, region: str) -> dict[str, Total]:
@@ -259,10 +235,7 @@ def _unusable(zones: pa.Table, name: str, rules: Rules) -> Iterator[Fault]:
     known = {None, *rules.zoning.zones}
     wrong = sorted({zone for zone in zones.column("zone").to_pylist() if zone not in known})
     if wrong:
-        yield Fault("APL-D01", "a class that the text does not have",
-                    f"{rules.text.split(' relatif')[0]} has: {', '.join(rules.zoning.zones)}",
-                    "correct it, or ask for the text that has this class (--on)", name, "zone",
-                    **_some(wrong))  # fmt: skip
+        yield no_class(rules, name, "zone", **_some(wrong))
 
 
 def _apart(before: pa.Table, after: pa.Table, ours: set[str], region: str) -> Iterator[Fault]:
@@ -273,7 +246,7 @@ def _apart(before: pa.Table, after: pa.Table, ours: set[str], region: str) -> It
         yield Fault("APL-G08", f"region {region}: BVCV lost", "each BVCV has a class at the end",
                     "list them", "after", CODE, **_some(lost))  # fmt: skip
     if "code_region" in after.column_names:
-        regions = _classes(after, "code_region")
+        regions = by_code(after, "code_region")
         new = {code for code in new if regions[code] in (region, None)}
     unknown = sorted(new - old)
     if unknown:
@@ -286,30 +259,64 @@ def _some(values: list[str]) -> dict[str, Any]:
     return {"values": tuple(values[:SHOWN]), "count": len(values)}
 
 
+def _decided(before: pa.Table, ours: set[str], region: str) -> Iterator[Notice]:
+    """Decisions that BEFORE has already: both zonings are held from the national classes."""
+    national, final = (by_code(before, column) for column in (national_column(before), "zone"))
+    standing = sorted(code for code in ours if final[code] != national[code])
+    if standing:
+        text = (
+            f"BEFORE has {len(standing):,} decided classes of region {region}: its national ones "
+            "are held against; if it is the later zoning, the two are swapped"
+        )
+        yield Notice("APL-G11", f"{text}: {_short(standing)}")
+
+
+def _attributed(after: pa.Table, ours: set[str], region: str) -> Iterator[Notice]:
+    """BVCV of the region that AFTER gives to another one."""
+    if "code_region" not in after.column_names:
+        return
+    other = sorted(f"{code} ({to})" for code, to in by_code(after, "code_region").items()
+                   if code in ours and to not in (region, None))  # fmt: skip
+    if other:
+        text = f"{len(other):,} BVCV of region {region} are another region's after; held here"
+        yield Notice("APL-C15", f"{text}: {_short(other)}")
+
+
+def _apart_in_print(before: pa.Table, after: pa.Table, region: str) -> Iterator[Notice]:
+    """Classes whose printed share is not that of their persons."""
+    for name, table in (("before", before), ("after", after)):
+        apart = [] if CODE in table.column_names else totals.misprinted(table, region)
+        if apart:
+            yield Notice("APL-H02", f"{name}: persons and printed shares disagree, persons are "
+                         f"held: {'; '.join(apart)}")  # fmt: skip
+
+
+def _short(codes: list[str]) -> str:
+    return ", ".join(codes[:SHOWN]) + ", …" * (len(codes) > SHOWN)
+
+
 def _elsewhere(
     before: pa.Table, listed: Mapping[str, str | None], ours: set[str], region: str
 ) -> Iterator[Notice]:
     """Classes that differ outside the region: a list does not say who decided them."""
-    earlier = _classes(before, "zone")
+    earlier = by_code(before, "zone")
     others = sorted(code for code, zone in listed.items()
                     if code not in ours and code in earlier and zone != earlier[code])  # fmt: skip
     if others:
-        some = ", ".join(others[:SHOWN]) + ", …" * (len(others) > SHOWN)
         text = f"{len(others):,} BVCV attributed to other regions than {region} differ: not held"
-        yield Notice("APL-G07", f"{text}: {some}")
+        yield Notice("APL-G07", f"{text}: {_short(others)}")
 
 
 def _counted(before: pa.Table, after: pa.Table) -> Iterator[Notice]:
     """Persons that the two lists do not count alike."""
     if "population" not in after.column_names:
         return
-    (old, new) = (_classes(table, "population") for table in (before, after))
+    (old, new) = (by_code(table, "population") for table in (before, after))
     other = sorted(code for code, persons in new.items()
                    if code in old and persons is not None and persons != old[code])  # fmt: skip
     if other:
-        some = ", ".join(other[:SHOWN]) + ", …" * (len(other) > SHOWN)
         text = f"{len(other):,} BVCV have other populations after; those before are counted"
-        yield Notice("APL-F07", f"{text}: {some}")
+        yield Notice("APL-F07", f"{text}: {_short(other)}")
 
 
 def _moves(found: Audit) -> Iterator[dict[str, Any]]:
@@ -357,7 +364,7 @@ def _fault(verdict: Verdict, every: Iterable[Verdict], regime: Regime, region: s
     where = f"({verdict.cite}; regime {regime.name})"
     if verdict.verdict == OVER:
         allowed = f"{points(verdict.limit or 0)} allowed"
-        return Fault(FAULTS[verdict.rule],
+        return Fault("APL-G05",
                      f"region {region}: {verdict.rule} of {verdict.subject} passed",
                      f"it is {found}, {allowed} {where}", "move fewer persons",
                      "totaux", "part")  # fmt: skip
@@ -378,12 +385,14 @@ def points(share: Any) -> str:
     return f"{100 * float(share):+.2f}"
 
 
+def _no_such_region(region: str) -> Fault:
+    return Fault("APL-G07", f"no region {region!r}", "it is not the code of a region",
+                 f"one of: {', '.join(REGIONS)}")  # fmt: skip
+
+
 def _not_counted() -> Fault:
-    return Fault(
-        "APL-B08",
+    title, why = (
         "a list without code_region or population",
         "beside totals, a list is added up by class",
-        "give the table bvcv or zonage",
-        "before",
-        CODE,
     )
+    return Fault("APL-B08", title, why, "give the table bvcv or zonage", "before", CODE)

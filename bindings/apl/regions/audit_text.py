@@ -6,33 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from apl.regions.adaptation_text import gauge_dict
+from apl.lines import aligned, made_up, noticed_lines, region_name, written_lines
 from apl.regions.audit import Audit, points
-from apl.regions.totals import Range, Total
-from apl.summary import REGIONS, aligned
+from apl.regions.interval import Interval
+from apl.regions.regime_text import describe_gauge, describe_regime, regime_lines
+from apl.regions.totals import Total
 
 
 def describe(found: Audit) -> dict[str, Any]:
     """The law, the regime, classes before and after, moves, gauges, verdicts, faults, remarks."""
-    rules, regime = found.rules, found.regime
     return {
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "region": found.region,
-        "regime": {"name": regime.name, "title": regime.title, "cite": regime.cite,
-                   "reported": regime.reported},
+        **describe_regime(found.rules, found.regime, found.region),
         "from": "lists" if found.lists else "totals",
         "accepted": found.accepted,
         "cannot_be_told": len(found.untold),
         "zones": list(_zones(found)),
         "moves": found.table().to_pylist() if found.lists else [],
-        "gauges": [gauge_dict(gauge) for gauge in found.gauges],
+        "gauges": [describe_gauge(gauge) for gauge in found.gauges],
         "verdicts": [
             {
                 "rule": held.rule,
                 "subject": held.subject,
-                **_range("", held.found),
+                **_interval("", held.found),
                 "limit": None if held.limit is None else float(held.limit),
                 "verdict": held.verdict,
                 "cite": held.cite,
@@ -41,20 +36,13 @@ def describe(found: Audit) -> dict[str, Any]:
         ],
         "faults": [fault.as_dict() for fault in found.faults],
         "noticed": [notice.as_dict() for notice in found.noticed],
-    }  # fmt: skip
+    }
 
 
 def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    law, regime, region = found["law"], found["regime"], found["region"]
-    lines = [f"{found['profession']} · {law['text'].split(' relatif')[0]} (NOR {law['nor']})"]
-    lines += [
-        f"supplied by the caller, not law: {c}" for c in found["supplied_by_the_caller_not_law"]
-    ]
-    lines.append(f"Regime {regime['name']}: {regime['title']} ({regime['cite']})")
-    if regime["reported"]:
-        lines.append(f"  reported by: {regime['reported']}")
-    lines.append(f"Region {region} {REGIONS.get(region, '')}, from {found['from']}")
+    lines = made_up(found) + regime_lines(found)
+    lines.append(f"Region {region_name(found['region'])}, from {found['from']}")
     lines += ["", *aligned(_zone_rows(found["zones"]))]
     if found["from"] == "lists":
         lines += ["", *(aligned(_move_rows(found["moves"])) or ["No change of class."])]
@@ -62,12 +50,7 @@ def text(found: Mapping[str, Any]) -> str:
     else:
         lines += ["", *aligned(_verdict_rows(found["verdicts"]))]
     lines += ["", _conclusion(found)]
-    if found["noticed"]:
-        lines += ["", "Noticed"]
-        lines += [f"  {note['fault']}  {note['text']}" for note in found["noticed"]]
-    if found.get("out"):
-        lines += ["", f"Written: {found['out']}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *noticed_lines(found), *written_lines(found)])
 
 
 def _conclusion(found: Mapping[str, Any]) -> str:
@@ -85,7 +68,7 @@ def _zones(found: Audit) -> Iterator[dict[str, Any]]:
             "zone": zone,
             **_total("before", before),
             **_total("after", after),
-            **_range("change_", after.share - before.share),
+            **_interval("change_", after.share - before.share),
         }
 
 
@@ -93,11 +76,11 @@ def _total(when: str, total: Total) -> dict[str, Any]:
     return {
         f"bvcv_{when}": total.bvcv,
         f"population_{when}": total.persons,
-        **_range(f"part_{when}_", total.share),
+        **_interval(f"part_{when}_", total.share),
     }
 
 
-def _range(name: str, found: Range) -> dict[str, Any]:
+def _interval(name: str, found: Interval) -> dict[str, Any]:
     """A range as plain numbers, and as the exact fractions that they are."""
     return {
         f"{name}low": float(found.low),

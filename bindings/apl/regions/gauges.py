@@ -59,6 +59,11 @@ class Units:
         """The persons of which the shares of the region are."""
         return sum(unit.persons for unit in self.bvcv)
 
+    @property
+    def national(self) -> dict[str, str | None]:
+        """The national class of each BVCV."""
+        return {unit.code: unit.zone for unit in self.bvcv}
+
     def persons(self, zones: Mapping[str, str | None], zone: str) -> int:
         """The persons of a class, under a class for each BVCV."""
         return sum(unit.persons for unit in self.bvcv if zones[unit.code] == zone)
@@ -201,8 +206,8 @@ WORDS = {
                "the class may not grow; it does by {over} persons, at {bvcv}; before it in order: "
                "{first}", "move as many persons out of it"),
     "unclassified": ("BVCV without a class",
-                     "the national ranking gives them none, and nothing may change",
-                     "give them an APL, or rank those without APL"),
+                     "neither the national ranking nor a decision gives them one",
+                     "give them an APL, rank those without APL, or complete the list"),
 }  # fmt: skip
 
 

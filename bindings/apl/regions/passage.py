@@ -13,7 +13,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from apl.mergers import MERGERS, MOVES, SPLITS, resolved
+from apl.mergers import MERGERS, MOVES, SPLIT, SPLITS, departement, resolved
 from apl_core import Fault, refuse_if
 from apl_core.errors import SHOWN
 
@@ -156,28 +156,13 @@ def _is_one(becomes: Collection[tuple[str, bool]]) -> bool:
     return len(becomes) == 1 and not any(split for _, split in becomes)
 
 
-def departement(code: str) -> str:
-    """The département in the code of a commune or a BVCV: two characters, three overseas.
-
-    >>> departement("2A004"), departement("0405_"), departement("97106_")
-    ('2A', '04', '971')
-    """
-    return code[:3] if code.startswith("97") else code[:2]
-
-
 # --- faults --------------------------------------------------------------------------------------
 
 
 def _split_faults(split: list[str]) -> Iterator[Fault]:
     if split:
-        yield _fault(
-            "APL-C06",
-            "communes that were split",
-            "how the inhabitants divide cannot be derived from the movements",
-            "say who went where in a table passage (code_avant, code_apres)",
-            ("mouvements", "code_apres"),
-            split,
-        )
+        mend = "say who went where in a table passage (code_avant, code_apres)"
+        yield _fault(*SPLIT, mend, ("mouvements", "code_apres"), split)
 
 
 def _settled_faults(
@@ -188,14 +173,10 @@ def _settled_faults(
         ("code_apres", set().union(*settled.values()) - set(after)),
     ):
         if codes:
-            yield _fault(
-                "APL-C14",
-                "a table of passage between other geographies",
-                "it names communes that the tables of communes do not have",
-                "name communes of the earlier and of the later table",
-                ("passage", column),
-                sorted(codes),
-            )
+            title = "a table of passage between other geographies"
+            why = "it names communes that the tables of communes do not have"
+            mend = "name communes of the earlier and of the later table"
+            yield _fault("APL-C14", title, why, mend, ("passage", column), sorted(codes))
 
 
 def _open_faults(

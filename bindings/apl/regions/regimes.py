@@ -10,20 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from apl.blocks import Move, Regime, ShareRules
-from apl.law import Rules
+from apl.law import Rules, short_title
 from apl.law_schema import law_fault
-from apl.regions.gauges import FAULTS, Breach, Change, Gauge, Held, Unit, Units, moved
+from apl.regions.gauges import Breach, Change, Gauge, Held, Unit, Units, moved
+from apl.regions.interval import Interval
 from apl_core import Fault, RuleError, TableError
-from apl_core.errors import UsageError
 
-__all__ = [
-    "FAULTS", "Breach", "Change", "Gauge", "Held", "Unit", "Units",
-    "hold", "inside", "moved", "printed_shares", "reference", "regime_of", "units_of",
-]  # fmt: skip
+# FAQ of the ministry to the agencies, February 2020, p. 13-14: a BVCV of an exchange zone that
+# another region has not classified yet.
+PROVISIONAL = "intermediaire"
 
 
 def regime_of(rules: Rules, name: str | None = None) -> Regime:
@@ -45,45 +41,10 @@ def regime_of(rules: Rules, name: str | None = None) -> Regime:
     if name is None:
         return rules.adaptation.regimes[0]
     if name not in known:
-        text = rules.text.split(" relatif")[0]
-        title, why = f"no regime named {name!r}", f"{text} has {len(known)} of them here"
+        title = f"no regime named {name!r}"
+        why = f"{short_title(rules.text)} has {len(known)} of them here"
         raise RuleError([law_fault(title, why, f"one of: {', '.join(known)}")])
     return known[name]
-
-
-def units_of(zones: pa.Table, region: str) -> Units:
-    """The BVCV attributed to a region.
-
-    Parameters
-    ----------
-    zones : pyarrow.Table
-        The whole country: ``code_bvcv``, ``code_region``, ``apl``, ``population``,
-        ``zone_nationale`` (or else ``zone``), and ``population_cumulee`` where exchange zones are
-        to be held.
-    region : str
-
-    Raises
-    ------
-    UsageError
-        No BVCV is attributed to the region.
-    """
-    regions = zones.column("code_region").cast(pa.string())
-    inside = zones.filter(pc.equal(regions, region))
-    if not inside.num_rows:
-        known = ", ".join(sorted(set(regions.to_pylist())))
-        title = f"no region {region!r}"
-        why = "no BVCV of the table is attributed to it"
-        raise UsageError([Fault("APL-G07", title, why, f"one of: {known}", "zonage")])
-    ranked = "population_cumulee" in zones.column_names
-    national = "zone_nationale" if "zone_nationale" in zones.column_names else "zone"
-    names = ["code_bvcv", "apl", "population", national]
-    columns = [inside.column(name).to_pylist() for name in names]
-    columns.append(
-        inside.column("population_cumulee").to_pylist() if ranked else [None] * inside.num_rows
-    )
-    found = [Unit(*row) for row in zip(*columns, strict=True)]
-    total = pc.max(zones.column("population_cumulee")).as_py() if ranked else None
-    return Units(region, tuple(sorted(found, key=_order)), total)
 
 
 def hold(units: Units, after: Mapping[str, str | None], rules: Rules, regime: Regime) -> Held:
@@ -116,7 +77,7 @@ def hold(units: Units, after: Mapping[str, str | None], rules: Rules, regime: Re
     >>> [(gauge.used, gauge.allowed) for gauge in held.gauges], held.breaches
     ([(25, 25), (0, 25), (25, 25)], ())
     """
-    zones = {unit.code: after.get(unit.code, unit.zone) for unit in units.bvcv}
+    zones = {code: after.get(code, zone) for code, zone in units.national.items()}
     changes = tuple(
         Change(unit, zone)
         for unit in units.bvcv
@@ -134,10 +95,6 @@ def hold(units: Units, after: Mapping[str, str | None], rules: Rules, regime: Re
     return Held(changes, tuple(gauges), tuple(breaches))
 
 
-def _order(unit: Unit) -> tuple[float, int, str]:
-    return unit.level, unit.persons, unit.code
-
-
 def _made(move: Move, changes: Sequence[Change]) -> list[Change]:
     """The changes that a move allows."""
     return [c for c in changes if (c.unit.zone, c.target) == (move.origin, move.target)]
@@ -147,8 +104,7 @@ def _limit(move: Move, units: Units, changes: Sequence[Change]) -> Gauge | None:
     """The persons moved, against the share of the region or of the class that is joined."""
     if move.limit is None:
         return None
-    national = {unit.code: unit.zone for unit in units.bvcv}
-    whole = units.population if move.of == "region" else units.persons(national, move.target)
+    whole = units.population if move.of == "region" else units.persons(units.national, move.target)
     used = sum(change.unit.persons for change in _made(move, changes))
     name, allowed = moved(move.origin, move.target), floor(move.limit * whole)
     return Gauge("limit", name, 0, used, 0, allowed, units.population, move.cite)
@@ -158,12 +114,11 @@ def _classes(
     units: Units, zones: Mapping[str, str | None], rules: Rules, regime: Regime
 ) -> Iterator[Gauge]:
     """The persons of each class that has a margin, or that may not grow."""
-    national = {unit.code: unit.zone for unit in units.bvcv}
-    whole = units.population
+    national, whole = units.national, units.population
     for zone in regime.margin_zones:
-        low, high = reference(units, rules, zone)
-        room = (regime.margin or 0) * whole
-        bounds = max(0, ceil(low * whole - room)), min(whole, floor(high * whole + room))
+        share, room = _reference(units, rules, zone), (regime.margin or 0) * whole
+        lowest, highest = ceil(share.low * whole - room), floor(share.high * whole + room)
+        bounds = max(0, lowest), min(whole, highest)
         before, persons = units.persons(national, zone), units.persons(zones, zone)
         yield Gauge("margin", zone, before, persons, *bounds, whole, regime.margin_cite)
     for zone in regime.stable:
@@ -171,34 +126,46 @@ def _classes(
         yield Gauge("stable", zone, before, persons, 0, before, whole, regime.stable_cite)
 
 
-def reference(units: Units, rules: Rules, zone: str) -> tuple[Fraction, Fraction]:
-    """Between which shares the one defined nationally for a class of the region lies.
+def _reference(units: Units, rules: Rules, zone: str) -> Interval:
+    """The share defined nationally for a class of the region: printed, or of the classes given."""
+    printed = printed_reference(rules, units.region)
+    if printed is not None:
+        return printed[zone]
+    persons = units.persons(units.national, zone)
+    return Interval.exactly(Fraction(persons, units.population or 1))
 
-    Under ``adaptation.reference = "classes_given"`` both are that of the national classes; under
-    ``"printed"`` they are half a unit of the last printed digit apart from the printed share; for
-    the class that takes the rest, as many halves as there are printed shares.
+
+def printed_reference(rules: Rules, region: str) -> dict[str, Interval] | None:
+    """The printed shares against which margins are held; None where those of before are.
+
+    Raises
+    ------
+    RuleError
+        ``adaptation.reference = "printed"``, and no share is printed for the region.
     """
     if rules.adaptation.reference == "classes_given":
-        national = {unit.code: unit.zone for unit in units.bvcv}
-        share = Fraction(units.persons(national, zone), units.population or 1)
-        return share, share
-    printed = printed_shares(rules, units.region)
+        return None
+    printed = printed_shares(rules, region)
     if printed is None:
-        title = f"no share printed for region {units.region}"
+        title = f"no share printed for region {region}"
         why = "adaptation.reference = 'printed' holds against the table of the text"
         raise RuleError([law_fault(title, why, "give its row in [law.shares] of --parameters")])
-    return printed[zone]
+    return printed
 
 
-def printed_shares(rules: Rules, region: str) -> dict[str, tuple[Fraction, Fraction]] | None:
-    """The shares that the text (or the caller) prints for a region, each with its rounding."""
+def printed_shares(rules: Rules, region: str) -> dict[str, Interval] | None:
+    """The shares that the text (or the caller) prints for a region, each with its rounding.
+
+    A share lies within half a unit of its last digit; the class that takes the rest, within as many
+    halves as there are printed shares.
+    """
     table = rules.blocks.get("shares")
     if not isinstance(table, ShareRules) or region not in table.regions:
         return None
     half, row = table.unit / 2, table.regions[region]
-    found = [(share - half, share + half) for share in row]
+    found = [Interval(share - half, share + half) for share in row]
     rest = 1 - sum(row)
-    found.append((rest - len(row) * half, rest + len(row) * half))
+    found.append(Interval(rest - len(row) * half, rest + len(row) * half))
     return dict(zip(rules.zoning.zones, found, strict=True))
 
 
@@ -291,11 +258,6 @@ def _passed(gauge: Gauge, units: Units, changes: Sequence[Change]) -> Breach:
 
 
 def _not_ranked() -> Fault:
-    return Fault(
-        "APL-B08",
-        "a column is missing",
-        "an exchange zone is a share of the country's population, counted to the person",
-        "rank again: the table bvcv of apl run and apl zone has this column",
-        "bvcv",
-        "population_cumulee",
-    )
+    why = "an exchange zone is a share of the country's population, counted to the person"
+    mend = "rank again: the table bvcv of apl run and apl zone has this column"
+    return Fault("APL-B08", "a column is missing", why, mend, "bvcv", "population_cumulee")

@@ -19,8 +19,10 @@ from apl.counted import column_of, counted
 from apl.law import Rules
 from apl.law_schema import zone_order
 from apl.noticed import Notice
+from apl.provenance import under
 from apl.regions.causes import STEPS, Moment, Ranked, Zones, explained
 from apl.regions.passage import Passage, passage
+from apl.regions.zonage import by_code, national_column, not_of_the_text, rows_of
 from apl_core import Fault, refuse_if
 from apl_core.errors import SHOWN
 
@@ -106,7 +108,8 @@ def revise(
     Raises
     ------
     TableError
-        A zoning and communes that do not belong together; communes that were split, lead nowhere
+        A zoning and communes that do not belong together, or with classes that its text does not
+        have; communes that were split, lead nowhere
         or come from nowhere; a commune under a code of its own from several classes.
 
     Examples
@@ -122,8 +125,13 @@ def revise(
     """
     if (rules_before is None) != (rules_after is None):
         raise ValueError("rules_before and rules_after go together")
-    old = _zoning(before, communes_before, rules_before)
-    new = _zoning(after, communes_after, rules_after)
+    if rules_before is not None and rules_after is not None:
+        rules_before, rules_after = (
+            under(rules_before, before=before),
+            under(rules_after, after=after),
+        )
+    old = _zoning(before, communes_before, rules_before, "before")
+    new = _zoning(after, communes_after, rules_after, "after")
     refuse_if([*_apart(old, "earlier"), *_apart(new, "later")])
     ways = passage(
         communes_before.column("code_commune").to_pylist(),
@@ -148,24 +156,41 @@ def revise(
     return Revision(table, _matrix(homes, old, new, then, now), ways.changed, mixed, tuple(noticed))
 
 
+def notices_of_dates(earlier: date, later: date, profession: str) -> list[Notice]:
+    """What is to be said where two zonings lie further apart than one is valid.
+
+    >>> found = notices_of_dates(date(2019, 6, 1), date(2025, 6, 6), "infirmier")
+    >>> [notice.text for notice in found]
+    ['2019-06-01 and 2025-06-06 are more than 2 years apart: between revisions, by the law of 27 \
+December 2023']
+    >>> notices_of_dates(date(2023, 6, 6), date(2025, 6, 6), "infirmier")
+    []
+    """
+    from apl.aids.benefits import available, page_of
+
+    known = available()  # the law of 2023 is of every zoning, and stands on the pages there are
+    page = page_of(profession if profession in known else known[0])
+    topic = next(topic for topic in page.topics if topic.name == "procedure")
+    years = int(topic.value("revision_years"))
+    last = (earlier.year + years, earlier.month, earlier.day)
+    if (later.year, later.month, later.day) <= last:
+        return []
+    said = next(fact.words for fact in topic.facts if fact.name == "revision_years")
+    return [Notice("APL-F07", f"{earlier} and {later} are more than {years} years apart: {said}")]
+
+
 # --- both zonings on the later geography ---------------------------------------------------------
 
 
-def _zoning(zones: pa.Table, communes: pa.Table, rules: Rules | None) -> _Zoning:
-    units = zones.column("code_bvcv").to_pylist()
-    national = "zone_nationale" if "zone_nationale" in zones.column_names else "zone"
-    final, first, apl, region, total = (
-        dict(zip(units, zones.column(name).to_pylist(), strict=True))
-        for name in ("zone", national, "apl", "code_region", "population")
-    )
+def _zoning(zones: pa.Table, communes: pa.Table, rules: Rules | None, which: str) -> _Zoning:
+    names = ("zone", national_column(zones), "apl", "code_region", "population")
+    final, first, apl, region, total = (by_code(zones, name) for name in names)
     whom = "population"
     if rules is not None:
+        columns = dict.fromkeys(("zone", national_column(zones)))
+        refuse_if(f for c in columns for f in not_of_the_text(zones, which, c, rules))
         communes, whom = counted(communes, rules), column_of(rules)
-    codes = communes.column("code_commune").to_pylist()
-    unit, persons = (
-        dict(zip(codes, communes.column(name).to_pylist(), strict=True))
-        for name in ("code_bvcv", whom)
-    )
+    unit, persons = (dict(rows_of(communes, "code_commune", name)) for name in ("code_bvcv", whom))
     return _Zoning(final, first, apl, region, total, unit, persons)
 
 
@@ -338,16 +363,11 @@ def _apart(zoning: _Zoning, which: str) -> Iterator[Fault]:
 
 
 def _of_its_own(codes: list[str]) -> Fault:
-    return Fault(
-        "APL-C04",
-        "communes nouvelles under a code of their own, from several classes",
-        "they have the class of the commune whose code they keep, and keep none",
-        "make the earlier zoning again on a geography that has them",
-        "mouvements",
-        "code_apres",
-        values=tuple(codes[:SHOWN]),
-        count=len(codes),
-    )
+    title = "communes nouvelles under a code of their own, from several classes"
+    why = "they have the class of the commune whose code they keep, and keep none"
+    mend = "make the earlier zoning again on a geography that has them"
+    return Fault("APL-C04", title, why, mend, "mouvements", "code_apres", (),
+                 tuple(codes[:SHOWN]), len(codes))  # fmt: skip
 
 
 def _passage_notices(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from apl.law import Rules
 from apl.law_schema import zone_order
+from apl.lines import aligned, law_line, made_up, noticed_lines, supplied_lines, written_lines
 from apl.noticed import Notice
 from apl.regions.causes import STEPS
 from apl.regions.revision import WITHOUT, Revision
-from apl.summary import aligned
 from apl_core.errors import SHOWN
 
 WORDS = {
@@ -25,28 +24,6 @@ WORDS = {
     "non_expliquee": "not explained by these texts and APL",
     "decision": "a decision of the region",
 }
-
-
-def lasting(earlier: date, later: date, profession: str) -> list[Notice]:
-    """What is to be said where two zonings lie further apart than one is valid.
-
-    >>> [notice.text for notice in lasting(date(2019, 6, 1), date(2025, 6, 6), "infirmier")]
-    ['2019-06-01 and 2025-06-06 are more than 2 years apart: between revisions, by the law of 27 \
-December 2023']
-    >>> lasting(date(2023, 6, 6), date(2025, 6, 6), "infirmier")
-    []
-    """
-    from apl.aids.benefits import available, page_of
-
-    known = available()  # the law of 2023 is of every zoning, and stands on the pages there are
-    page = page_of(profession if profession in known else known[0])
-    topic = next(topic for topic in page.topics if topic.name == "procedure")
-    years = int(topic.value("revision_years"))
-    last = (earlier.year + years, earlier.month, earlier.day)
-    if (later.year, later.month, later.day) <= last:
-        return []
-    said = next(fact.words for fact in topic.facts if fact.name == "revision_years")
-    return [Notice("APL-F07", f"{earlier} and {later} are more than {years} years apart: {said}")]
 
 
 def describe(
@@ -84,11 +61,10 @@ def describe(
 def text(found: Mapping[str, Any]) -> str:
     """`describe` as a person reads it."""
     moved = found["changed"]
-    lines = []
+    lines = made_up(found)
     for which, law in zip(("Earlier", "Later"), found["laws"], strict=False):
-        lines.append(f"{which}: {law['text'].split(' relatif')[0]} (NOR {law['nor']})")
-        lines += [f"  supplied by the caller, not law: {one}"
-                  for one in law["supplied_by_the_caller_not_law"]]  # fmt: skip
+        lines.append(f"{which}: {law_line(law)}")
+        lines += [f"  {line}" for line in supplied_lines(law)]
     lines += [
         f"{found['bvcv']:,} BVCV of the later geography · {found['population']:,} inhabitants",
         f"{len(moved):,} BVCV changed class; "
@@ -111,10 +87,7 @@ def text(found: Mapping[str, Any]) -> str:
         rows += [[one["code_bvcv"], one["code_region"], one["zone_avant"] or WITHOUT,
                   one["zone_apres"] or WITHOUT, one["cause"] or ""] for one in moved]  # fmt: skip
         lines += ["", *aligned(rows)]
-    if found["noticed"]:
-        lines += ["", "Noticed"]
-        lines += [f"  {notice['fault']}  {notice['text']}" for notice in found["noticed"]]
-    return "\n".join([*lines, *(["", f"Written: {found['out']}"] if found.get("out") else [])])
+    return "\n".join([*lines, *noticed_lines(found), *written_lines(found)])
 
 
 def _matrix_rows(transitions: Sequence[Mapping[str, Any]], what: str) -> list[list[str]]:

@@ -54,6 +54,7 @@ class SharesCheck:
 
     @property
     def contradicts_itself(self) -> bool:
+        """Whether the two differ by more than rounding explains."""
         return self.gap > self.most
 
     @property
@@ -93,7 +94,7 @@ def shares_check(rules: Rules, populations: Mapping[str, int] | None = None) -> 
     if not isinstance(table, ShareRules) or FRANCE not in table.regions:
         return None
     rows = {region: row for region, row in table.regions.items() if region != FRANCE}
-    persons = facts() if populations is None else populations
+    persons = municipal_populations() if populations is None else populations
     if not rows.keys() <= persons.keys() or not any(persons[region] for region in rows):
         return None
     line = table.regions[FRANCE]
@@ -139,7 +140,7 @@ def notices_of_shares(
 
 
 @cache
-def facts() -> dict[str, int]:
+def municipal_populations() -> dict[str, int]:
     """Municipal population by region, from `departements.csv`."""
     from apl.country import departements
 

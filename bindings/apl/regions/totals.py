@@ -8,66 +8,34 @@ provides form no circle. Totals do not show which BVCV moved, nor moves that can
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from apl.blocks import Move, Regime
 from apl.law import Rules
-from apl.law_schema import law_fault
 from apl.regions.gauges import moved
-from apl.regions.regimes import printed_shares
-from apl_core import Fault, RuleError, TableError, refuse_if
+from apl.regions.interval import Interval
+from apl.regions.zonage import of_region, rows_of
+from apl_core import Fault, TableError, refuse_if
 from apl_core.errors import UsageError
 
 WITHIN, OVER, OPEN = "within", "over", "cannot be told"
 NOT_PROVIDED = "not provided"
 BROKEN = (OVER, NOT_PROVIDED)
-
-
-@dataclass(frozen=True)
-class Range:
-    """All that a figure may be, bounds included.
-
-    >>> str(Range(Fraction(1, 4), Fraction(1, 2)) - Range(Fraction(1, 4), Fraction(1, 4)))
-    '0 to 1/4'
-    """
-
-    low: Fraction
-    high: Fraction
-
-    def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.high + other.high)
-
-    def __sub__(self, other: Range) -> Range:
-        return Range(self.low - other.high, self.high - other.low)
-
-    def __neg__(self) -> Range:
-        return Range(-self.high, -self.low)
-
-    def __str__(self) -> str:
-        return f"{self.low} to {self.high}"
-
-    def both(self, other: Range) -> Range:
-        """What lies in both."""
-        return Range(max(self.low, other.low), min(self.high, other.high))
-
-    def up(self) -> Range:
-        """The part above 0; exactly 0 where there is none."""
-        return Range(max(self.low, NONE.low), max(self.high, NONE.low))
-
-
-NONE = Range(Fraction(0), Fraction(0))
+ZERO = Interval.exactly(Fraction(0))
+ANY = Interval(Fraction(0), Fraction(1))  # a share of which nothing is known
+FLOAT_NOISE = 1e-6  # of a unit of the last printed digit
 
 
 @dataclass(frozen=True)
 class Total:
     """What is known of a class: its share of the region, persons and BVCV (None: not published)."""
 
-    share: Range
+    share: Interval
     persons: int | None = None
     bvcv: int | None = None
 
@@ -86,7 +54,7 @@ class Verdict:
         ``balance`` (classes between which alone the regime provides moves: no change in all).
     zones : tuple of str
         The class; origin and target; or all classes of the balance.
-    found : Range
+    found : Interval
         Of the change or flow, as a share of the region's population.
     limit : Fraction or None
         The most that is allowed either way; 0 for a balance; None for a flow without limit.
@@ -98,13 +66,14 @@ class Verdict:
 
     rule: str
     zones: tuple[str, ...]
-    found: Range
+    found: Interval
     limit: Fraction | None
     verdict: str
     cite: str
 
     @property
     def broken(self) -> bool:
+        """Whether the rule is broken, whatever the figures round."""
         return self.verdict in BROKEN
 
     @property
@@ -115,9 +84,7 @@ class Verdict:
 
 def of_list(zones: pa.Table, region: str, rules: Rules) -> dict[str, Total]:
     """The totals of a region in a list of BVCV (``code_region``, ``population``, ``zone``)."""
-    inside = zones.filter(pc.equal(zones.column("code_region").cast(pa.string()), region))
-    rows = list(zip(inside.column("zone").to_pylist(), inside.column("population").to_pylist(),
-                    strict=True))  # fmt: skip
+    rows = list(rows_of(of_region(zones, region), "zone", "population"))
     whole = sum(persons for _, persons in rows)
     if not whole:
         raise UsageError([_no_region(region, "no inhabitant of the list is attributed to it")])
@@ -125,7 +92,7 @@ def of_list(zones: pa.Table, region: str, rules: Rules) -> dict[str, Total]:
     for zone in rules.zoning.zones:
         persons = [n for name, n in rows if name == zone]
         share = Fraction(sum(persons), whole)
-        found[zone] = Total(Range(share, share), sum(persons), len(persons))
+        found[zone] = Total(Interval.exactly(share), sum(persons), len(persons))
     return found
 
 
@@ -144,7 +111,7 @@ def of_table(table: pa.Table, region: str, rules: Rules) -> dict[str, Total]:
         precision; shares that cannot add up to 1.
     """
     if "code_region" in table.column_names:
-        table = table.filter(pc.equal(table.column("code_region").cast(pa.string()), region))
+        table = of_region(table, region)
     rows = {row["zone"]: row for row in table.to_pylist()}
     if not rows:
         raise UsageError([_no_region(region, "the table of totals does not have it")])
@@ -162,33 +129,34 @@ def of_table(table: pa.Table, region: str, rules: Rules) -> dict[str, Total]:
                           "a printed share lies within half a unit of its last digit")
                    for zone, row in rows.items()
                    if row.get("part") is None or row.get("precision") is None]  # fmt: skip
+        faults += [_fault(f"{zone}: {row['part']:g} is not printed to {row['precision']:g}",
+                          "a printed share is a whole number of units of its last digit; both are "
+                          "fractions of 1, 0.001 for a tenth of a point")
+                   for zone, row in rows.items() if not _fits(row)]  # fmt: skip
     refuse_if(faults)
     whole = sum(row["population"] for row in rows.values()) if exact else 0
     if exact and not whole:
         raise UsageError([_no_region(region, "it has no inhabitants")])
-    found = {zone: _total(rows.get(zone, {}), whole, zone in rows) for zone in zones}
+    found = {zone: _total(rows.get(zone, {}), whole) for zone in zones}
     return _adding_up(found)
 
 
-def reference_of(rules: Rules, region: str) -> dict[str, Range] | None:
-    """The printed shares against which margins are held; None where those of before are.
-
-    Raises
-    ------
-    RuleError
-        ``adaptation.reference = "printed"``, and no share is printed for the region.
-    """
-    if rules.adaptation.reference == "classes_given":
-        return None
-    shares = printed_shares(rules, region)
-    if shares is None:
-        title = f"no share printed for region {region}"
-        why = "adaptation.reference = 'printed' holds against the table of the text"
-        raise RuleError([law_fault(title, why, "give its row in [law.shares] of --parameters")])
-    return {zone: Range(low, high) for zone, (low, high) in shares.items()}
+def misprinted(table: pa.Table, region: str) -> list[str]:
+    """The classes of a region, in words, whose printed share is not that of their persons."""
+    if not {"population", "part", "precision"} <= set(table.column_names):
+        return []
+    rows = [row for row in table.to_pylist() if row.get("code_region", region) == region]
+    whole = sum(row["population"] or 0 for row in rows)
+    if not whole or any(row["population"] is None for row in rows):
+        return []
+    both = [row for row in rows if row["part"] is not None and row["precision"] is not None]
+    shares = {row["zone"]: (Fraction(row["population"], whole), _printed(row)) for row in both}
+    return [f"{zone} {100 * float(share):.2f} %, printed {100 * float(printed.low):.2f} to "
+            f"{100 * float(printed.high):.2f} %" for zone, (share, printed) in shares.items()
+            if not printed.low <= share <= printed.high]  # fmt: skip
 
 
-def changes(before: Totals, after: Totals) -> dict[str, Range]:
+def changes(before: Totals, after: Totals) -> dict[str, Interval]:
     """By how much the share of each class changes."""
     return {zone: after[zone].share - before[zone].share for zone in before}
 
@@ -198,13 +166,13 @@ def verdicts(
     after: Totals,
     regime: Regime,
     *,
-    reference: Mapping[str, Range] | None = None,
+    reference: Mapping[str, Interval] | None = None,
 ) -> tuple[Verdict, ...]:
     """Each rule of a regime that totals can show, class by class, then move by move.
 
-    The classes of ``before`` are those of limits, and its shares the reference of margins, but
-    where `reference_of` gives another one. The order of BVCV and exchange zones are not held:
-    totals do not show them.
+    The classes of ``before`` are those of limits, and its shares those that margins are held
+    against, unless ``reference`` gives others (`apl.regions.regimes.printed_reference`). The order
+    of BVCV and exchange zones are not held: totals do not show them.
 
     Examples
     --------
@@ -214,7 +182,7 @@ def verdicts(
     >>> def totals(*persons):
     ...     whole = sum(persons)
     ...     shares = [Fraction(n, whole) for n in persons]
-    ...     return {zone: Total(Range(s, s)) for zone, s in zip(law.zoning.zones, shares)}
+    ...     return {zone: Total(Interval.exactly(s)) for zone, s in zip(law.zoning.zones, shares)}
     >>> held = verdicts(totals(0, 2, 50, 48), totals(2, 0, 51, 47), law.adaptation.regimes[0])
     >>> [(v.subject, v.verdict) for v in held if v.broken]
     [('intermediaire', 'not provided'), ('non_prioritaire', 'not provided')]
@@ -232,29 +200,29 @@ def verdicts(
     return (*margins, *_stable(change, regime), *_balances(change, regime), *flows)
 
 
-def _moved_too_far(change: Range, away: Range, most: Fraction) -> str:
+def _moved_too_far(change: Interval, away: Interval, most: Fraction) -> str:
     """A class that keeps its share is never held to have left its margin."""
-    if change == NONE:
+    if change == ZERO:
         return WITHIN
-    told = _told(away, Range(-most, most))
+    told = _told(away, Interval(-most, most))
     return OPEN if told == OVER and change.low <= 0 <= change.high else told
 
 
-def _stable(change: Mapping[str, Range], regime: Regime) -> Iterator[Verdict]:
+def _stable(change: Mapping[str, Interval], regime: Regime) -> Iterator[Verdict]:
     for zone in regime.stable:
-        told = _told(change[zone], Range(Fraction(-1), Fraction(0)))
+        told = _told(change[zone], Interval(Fraction(-1), Fraction(0)))
         yield Verdict("stable", (zone,), change[zone], Fraction(0), told, regime.stable_cite)
 
 
-def _balances(change: Mapping[str, Range], regime: Regime) -> Iterator[Verdict]:
+def _balances(change: Mapping[str, Interval], regime: Regime) -> Iterator[Verdict]:
     """Classes that the moves of a regime join change by nothing in all."""
     for zones in _joined(change, regime.moves):
         found = _sum(change[zone] for zone in zones)
-        told = WITHIN if found == NONE else OPEN if found.low <= 0 <= found.high else NOT_PROVIDED
+        told = WITHIN if found == ZERO else OPEN if found.low <= 0 <= found.high else NOT_PROVIDED
         yield Verdict("balance", zones, found, Fraction(0), told, regime.cite)
 
 
-def _flows(before: Totals, change: Mapping[str, Range], regime: Regime) -> Iterator[Verdict]:
+def _flows(before: Totals, change: Mapping[str, Interval], regime: Regime) -> Iterator[Verdict]:
     """The net flow of each move, if its classes exchange with no other.
 
     Nothing is said of moves that form a circle, or of classes that do exchange with others.
@@ -281,8 +249,8 @@ def _net(
     target: str,
     zones: Sequence[str],
     edges: Iterable[frozenset[str]],
-    change: Mapping[str, Range],
-) -> Range:
+    change: Mapping[str, Interval],
+) -> Interval:
     """What crosses the frontier from origin to target: what the classes beyond it gain."""
     others = [edge for edge in edges if edge != {origin, target}]
     beyond = _reached(target, others)
@@ -291,18 +259,18 @@ def _net(
     return gained.both(lost)
 
 
-def _limit(net: Range, move: Move, before: Totals) -> tuple[str, Fraction | None]:
+def _limit(net: Interval, move: Move, before: Totals) -> tuple[str, Fraction | None]:
     if move.limit is None:
         return WITHIN, None
     if move.of == "region":
-        return _told(net, Range(Fraction(0), move.limit)), move.limit
+        return _told(net, Interval(Fraction(0), move.limit)), move.limit
     share = before[move.target].share
     low, high = move.limit * share.low, move.limit * share.high
     told = WITHIN if net.high <= low else OVER if net.low > high else OPEN
     return told, high
 
 
-def _told(found: Range, allowed: Range) -> str:
+def _told(found: Interval, allowed: Interval) -> str:
     if allowed.low <= found.low and found.high <= allowed.high:
         return WITHIN
     apart = found.low > allowed.high or found.high < allowed.low
@@ -331,26 +299,33 @@ def _reached(start: str, edges: Iterable[frozenset[str]]) -> set[str]:
     return known
 
 
-def _sum(ranges: Iterable[Range]) -> Range:
-    return reduce(Range.__add__, ranges, NONE)
+def _sum(ranges: Iterable[Interval]) -> Interval:
+    return reduce(Interval.__add__, ranges, ZERO)
 
 
-def _total(row: Mapping[str, object], whole: int, listed: bool) -> Total:
+def _total(row: Mapping[str, Any], whole: int) -> Total:
     """A class from its row: exact persons, or a printed share, or anything (left out)."""
     persons, bvcv = row.get("population"), row.get("bvcv")
-    number = bvcv if isinstance(bvcv, int) else None
-    if whole and (isinstance(persons, int) or not listed):
-        count = persons if isinstance(persons, int) else 0
-        share = Fraction(count, whole)
-        return Total(Range(share, share), count, number)
-    known = persons if isinstance(persons, int) else None
-    if not listed:
-        return Total(Range(Fraction(0), Fraction(1)), known, number)
-    # str() gives the shortest decimal: the figure as it was printed
+    if whole:
+        return Total(Interval.exactly(Fraction(persons or 0, whole)), persons or 0, bvcv)
+    if not row:
+        return Total(ANY)
+    return Total(_printed(row), persons, bvcv)
+
+
+def _printed(row: Mapping[str, Any]) -> Interval:
+    """A printed share with its rounding; str() gives the shortest decimal: as it was printed."""
     share, half = Fraction(str(row["part"])), Fraction(str(row["precision"])) / 2
-    return Total(
-        Range(max(share - half, Fraction(0)), min(share + half, Fraction(1))), known, number
-    )
+    return Interval(share - half, share + half).both(ANY)
+
+
+def _fits(row: Mapping[str, Any]) -> bool:
+    """Whether a share may have been printed to its precision; an exact one has 0."""
+    part, unit = row.get("part"), row.get("precision")
+    if not unit or part is None:
+        return True
+    units = Fraction(str(part)) / Fraction(str(unit))
+    return abs(units - round(units)) < FLOAT_NOISE  # 29.1 / 100 is 0.29100000000000004
 
 
 def _adding_up(found: dict[str, Total]) -> dict[str, Total]:
@@ -368,9 +343,9 @@ def _adding_up(found: dict[str, Total]) -> dict[str, Total]:
                                  f"{float(every.high):.4f} at most")])  # fmt: skip
     narrowed = {}
     for zone, total in found.items():
-        others = Range(every.low - total.share.low, every.high - total.share.high)
-        share = total.share.both(Range(1 - others.high, 1 - others.low))
-        narrowed[zone] = Total(share, total.persons, total.bvcv)
+        others = Interval(every.low - total.share.low, every.high - total.share.high)
+        share = total.share.both(Interval(1 - others.high, 1 - others.low))
+        narrowed[zone] = replace(total, share=share)
     return narrowed
 
 

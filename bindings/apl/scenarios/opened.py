@@ -1,0 +1,197 @@
+"""The output folder of `apl run`, opened again.
+
+It holds FTE and standardised inhabitants by commune, and the law, but not the travel times: the
+inputs are given again and held against the sha256 that the manifest has of each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from apl.counted import WOMEN, column_of, counted
+from apl.inputs import embedded, input_files, required_of
+from apl.law import Rules, rules
+from apl.outputs import MANIFEST, sha256
+from apl.parameters import Parameters
+from apl.scenarios.situation import Situation, outcome, situation
+from apl_core import Fault, FileError, RuleError, UsageError, refuse_if
+from apl_core.errors import SHOWN
+from apl_core.tables import read_table
+from apl_core.territory import column_values
+
+AGREE = 1e-12  # relative; the same software gives the same bits
+Tables = Callable[[str], pa.Table | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A run as it was: the situation, its law, its manifest and the sha256 of that."""
+
+    place: Situation
+    rules: Rules
+    manifest: Mapping[str, Any]
+    sha256: str
+
+
+def open_run(folder: str | Path, source: str | Path | None = None) -> Opened:
+    """Open the output folder of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        What ``apl run --out`` wrote.
+    source : Path, optional
+        The input folder of that run; none for one on the embedded country.
+
+    Raises
+    ------
+    FileError
+        No run there; results or inputs that are not those of its manifest, all of them together; a
+        run on tables in memory.
+    UsageError
+        Inputs that lack, or that the embedded country does not need.
+    RuleError
+        The law page has changed since.
+    """
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    law = _law(manifest, folder)
+    tables = _tables(manifest, folder, None if source is None else Path(source), law)
+    asked = manifest["options"]
+    stored = _results(manifest, folder, "apl_communes")
+    times = tables("temps_de_parcours")
+    assert times is not None
+    outside = asked["parameters"]["territories_without_apl"]
+    place = situation(stored, times, law, self_pair=asked["self_pair"], outside=outside)
+    if column_of(law) == WOMEN:
+        communes = tables("communes")
+        assert communes is not None
+        women = counted(place.pairs.land.ordered(communes), law, ages=tables("population_par_age"))
+        place = replace(place, communes=place.communes.append_column(WOMEN, women.column(WOMEN)))
+    again = column_values(outcome(place, law).communes.column("apl"), np.float64)
+    was = column_values(place.communes.column("apl"), np.float64, fill=np.nan)
+    if not np.allclose(again, was, rtol=AGREE, atol=0):
+        raise FileError([_another_apl(folder, again, was)])
+    return Opened(place, law, manifest, sha256(folder / MANIFEST))
+
+
+def lowest_cut(run: Opened) -> float:
+    """The APL at which the lowest class of the run ends."""
+    level = outcome(run.place, run.rules).ranking.cuts[0].apl
+    if level is None:
+        title, why = "no level to hold against", "the lowest class of the run is empty"
+        raise UsageError([Fault("APL-D02", title, why, "--threshold: an APL", "--threshold")])
+    return level
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileError([_no_run(folder, f"there is no {MANIFEST}")]) from None
+    except (OSError, ValueError) as error:
+        raise FileError([_no_run(folder, f"{MANIFEST} cannot be read: {error}")]) from None
+    known = isinstance(found, dict) and {"inputs", "rules", "options", "outputs"} <= set(found)
+    if not known or not any(name.startswith("apl_communes.") for name in found["outputs"]):
+        raise FileError([_no_run(folder, f"{MANIFEST} is that of another command")])
+    if found.get("simulation", {}).get("hold_cuts"):
+        why = "its zones are by the cuts of the run before it"
+        mend = "name that run, and add both changes to it"
+        raise FileError([Fault("APL-I12", "a simulation with held cuts", why, mend, str(folder))])
+    return dict(found)
+
+
+def _law(manifest: Mapping[str, Any], folder: Path) -> Rules:
+    """The rules of the manifest, which the law page must still give."""
+    told = manifest["rules"]
+    given = Parameters(**manifest["options"]["parameters"])
+    law = given.applied(rules(told["profession"], on=date.fromisoformat(told["selected_from"])))
+    if json.loads(json.dumps(law.as_dict())) != told:
+        title, why = "another law than the run's", "the law page at hand differs from the manifest"
+        mend = "run again with this version, or simulate with that of the run"
+        raise RuleError([Fault("APL-F06", title, why, mend, str(folder / MANIFEST))])
+    return law
+
+
+def _results(manifest: Mapping[str, Any], folder: Path, wanted: str) -> pa.Table:
+    """One table of the run, none of its outputs having changed."""
+    changed = [
+        name for name, entry in manifest["outputs"].items()
+        if not (folder / name).is_file() or sha256(folder / name) != entry["sha256"]
+    ]  # fmt: skip
+    refuse_if(_changed(changed, "results", str(folder)), FileError)
+    name = next(name for name in manifest["outputs"] if name.startswith(f"{wanted}."))
+    return read_table(folder / name, wanted)
+
+
+def _tables(manifest: Mapping[str, Any], folder: Path, source: Path | None, law: Rules) -> Tables:
+    """What gives an input table of the run by its name; None where the run had none."""
+    listed = {entry["table"]: entry for entry in manifest["inputs"]}
+    hashed = {name: entry["sha256"] for name, entry in listed.items() if "sha256" in entry}
+    time = manifest["options"]["time"]
+    if manifest["synthetic"] and not hashed:
+        if source is not None:
+            raise UsageError([_input("not needed", "the embedded country is at hand", "leave it")])
+        country = embedded(law)
+        return country.get
+    if not hashed:
+        why = "its inputs were tables in memory, which no file can be held against"
+        mend = "apl.situation() and apl.simulate() in Python"
+        raise FileError([Fault("APL-I12", "a run without input files", why, mend, str(folder))])
+    if source is None:
+        why = f"the run does not hold the travel times ({listed['temps_de_parcours']['file']})"
+        raise UsageError([_input("missing", why, "--input: the input folder of the run")])
+    files = input_files(source, required_of(law))
+    changed = [
+        entry["file"] for name, entry in listed.items()
+        if name not in files or sha256(files[name]) != hashed[name]
+    ]  # fmt: skip
+    refuse_if(_changed(changed, "inputs", str(source)), FileError)
+
+    def read(name: str) -> pa.Table | None:
+        choose = {"minutes": time} if time and name == "temps_de_parcours" else None
+        return read_table(files[name], name, choose=choose) if name in files else None
+
+    return read
+
+
+def _changed(names: list[str], what: str, where: str) -> Iterator[Fault]:
+    if names:
+        yield Fault(
+            "APL-I12",
+            f"other {what} than the run's",
+            f"the sha256 is not that of {MANIFEST}, or the file is not there",
+            "name the folder as the run had it, or run again",
+            where,
+            values=tuple(names[:SHOWN]),
+            count=len(names),
+        )
+
+
+def _input(title: str, why: str, mend: str) -> Fault:
+    return Fault("APL-A01", f"the input folder is {title}", why, mend, "--input")
+
+
+def _no_run(folder: Path, why: str) -> Fault:
+    mend = "name the folder that apl run wrote"
+    return Fault("APL-A01", "not the folder of a run", why, mend, str(folder))
+
+
+def _another_apl(folder: Path, again: Any, was: Any) -> Fault:
+    away = float(np.nanmax(np.abs(again - was)))
+    return Fault(
+        "APL-I12",
+        "another APL than the run's",
+        f"recomputed from its inputs, an APL differs by {away:.3g}: other versions of the software",
+        "run again with this version",
+        str(folder),
+    )
