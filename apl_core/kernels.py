@@ -74,17 +74,24 @@ def survey(origin: I32, destination: I32, start: I64, own: B1, paired: B1) -> in
     disorder = -1
     before_i = np.int32(-1)
     before_j = np.int32(-1)
+    run = np.int64(0)  # of one origin: a count in memory would wait for itself at each pair
     for p in range(origin.size):
         i = origin[p]
         j = destination[p]
-        start[i + 1] += 1
         paired[j] = True
         if i == j:
             own[i] = True
-        if (i < before_i or (i == before_i and j <= before_j)) and disorder < 0:
+        if i != before_i:
+            start[before_i + 1] += run
+            run = np.int64(0)
+            if i < before_i and disorder < 0:
+                disorder = p
+        elif j <= before_j and disorder < 0:
             disorder = p
+        run += 1
         before_i = i
         before_j = j
+    start[before_i + 1] += run
     return disorder
 
 
@@ -100,26 +107,50 @@ def add_limbs(index: I64, values: F64, scale: float, finer: float, out: I64) -> 
 
 
 @_compiled
+def add_all(values: F64, scale: float, finer: float, out: I64) -> None:
+    """As `add_limbs`, all into out[0] and out[1]."""
+    high = np.int64(0)
+    low = np.int64(0)
+    for p in range(values.size):
+        scaled = values[p] * scale
+        whole = np.rint(scaled)
+        high += np.int64(whole)
+        low += np.int64(np.rint((scaled - whole) * finer))
+    out[0] = high
+    out[1] = low
+
+
+@_compiled
 def add_cells(
     row: I32,
     key: I64,
     column_of: I64,
-    width: int,
     values: F64,
     scale: float,
     finer: float,
     out: I64,
     present: B1,
+    seen: B1,
 ) -> None:
-    """As `add_limbs`, into cell (row, column_of[key]) of a table of ``width`` columns; and which
-    rows are present."""
+    """As `add_limbs`, into out[column_of[key], row]; and which rows and keys there are."""
     for p in range(row.size):
+        i = row[p]
+        k = key[p]
+        present[i] = True
+        seen[k] = True
+        c = column_of[k]
         scaled = values[p] * scale
         whole = np.rint(scaled)
-        present[row[p]] = True
-        k = row[p] * width + column_of[key[p]]
-        out[k, 0] += np.int64(whole)
-        out[k, 1] += np.int64(np.rint((scaled - whole) * finer))
+        out[c, i, 0] += np.int64(whole)
+        if scaled != whole:  # never, of whole inhabitants
+            out[c, i, 1] += np.int64(np.rint((scaled - whole) * finer))
+
+
+@_compiled
+def join(sums: I64, unit: float, finer: float, out: F64) -> None:
+    """out = the float64 value of two limbs: multiples of ``unit`` and of ``finer``."""
+    for k in range(out.size):
+        out[k] = sums[k, 0] * unit + sums[k, 1] * finer
 
 
 @_compiled
