@@ -20,8 +20,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
 from apl_core.chunks import read_codes
+from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
 from apl_core.schema import MISSING
 from apl_core.territory import Territory
 

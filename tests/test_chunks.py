@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from apl_core import AplError, Territory, kernels
-from apl_core.files import WORTH_PAGES
 from apl_core.chunks import ABSENT, read_codes
+from apl_core.files import WORTH_PAGES
 from apl_core.tables import read_table
 
 CODES = [f"{k:05d}" for k in range(1001, 1801)]
