@@ -258,9 +258,9 @@ def _checked_minutes(column: pa.ChunkedArray) -> tuple[F64, list[Fault]]:
 
 def _unknown_codes(table: pa.Table, column: str, positions: I32) -> list[Fault]:
     """The distinct codes that the communes do not have, with their rows."""
-    at = np.flatnonzero(positions < 0)
-    if not at.size:
+    if positions.min(initial=0) >= 0:
         return []
+    at = np.flatnonzero(positions < 0)
     codes = table.column(column).take(pa.array(at[:100_000])).cast(pa.string())
     distinct = codes.unique().to_pylist()
     named = {**at_rows(at), "values": tuple(str(code) for code in distinct[:SHOWN])}

@@ -36,10 +36,10 @@ class Limbs:
 
     def join(self, sums: I64, denominator: int) -> F64:
         """The float64 value of sums of limbs (int64[m, 2]), over a common denominator."""
-        # products with powers of two are exact; np.ldexp, as right, is a third slower
-        joined: F64 = sums[:, 0].astype(np.float64)
-        joined *= math.ldexp(1.0, -self.shift)
-        joined += sums[:, 1] * math.ldexp(1.0, -self.shift - self.below)
+        # products with powers of two are exact; in numpy, temporary arrays take thrice as long
+        joined = np.empty(len(sums))
+        unit = math.ldexp(1.0, -self.shift)
+        kernels.join(frozen(sums), unit, math.ldexp(unit, -self.below), joined)
         if denominator != 1:
             joined /= denominator
         return joined
@@ -68,21 +68,28 @@ def split(x: F64, largest: int) -> Limbs | None:
     The range that fits is about 2**70 between the sum of all terms and the smallest one; beyond it
     (a commune of 1e-9 inhabitant beside 1e12) the caller sums in float64, in a fixed order.
     """
-    # Σ largest·high ≤ 2**61, plus half a unit a term; Σ largest·low ≤ largest·n/2 · 2**below.
-    shift = 61 - magnitude(x) - largest.bit_length()
-    below = 61 - (max(x.size, 1) * largest).bit_length()
-    positive = x[x > 0]
-    if abs(shift) + below > 900:  # ldexp would leave the range of float64
+    scales = fitting(x, largest)
+    if scales is None:
         return None
-    if positive.size and float(positive.min()) < math.ldexp(1.0, _MANTISSA - shift - below):
-        return None
-    scaled = np.ldexp(x, shift)
+    shift, below = scales
+    scaled = x * math.ldexp(1.0, shift)  # exact: `fitting` saw that no bit is lost
     whole = np.rint(scaled)
     parts = np.empty((x.size, 2), dtype=np.int64)
     parts[:, 0] = whole
-    parts[:, 1] = np.rint(np.ldexp(scaled - whole, below))
+    parts[:, 1] = np.rint((scaled - whole) * math.ldexp(1.0, below))
     parts.flags.writeable = False
     return Limbs(parts, shift, below)
+
+
+def fitting(x: F64, largest: int) -> tuple[int, int] | None:
+    """The exponents of the two limbs of `split`, where there are any."""
+    # Σ largest·high ≤ 2**61, plus half a unit a term; Σ largest·low ≤ largest·n/2 · 2**below.
+    shift = 61 - magnitude(x) - largest.bit_length()
+    below = 61 - (max(x.size, 1) * largest).bit_length()
+    least = float(x.min(where=x > 0, initial=math.inf))
+    if abs(shift) + below > 900:  # a power of two would leave the range of float64
+        return None
+    return None if least < math.ldexp(1.0, _MANTISSA - shift - below) else (shift, below)
 
 
 def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:
@@ -124,10 +131,32 @@ def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:
     return Limbs(sums, shift, room).join(sums, 1)
 
 
+def exact_sum(values: F64) -> float:
+    """Σ of ``values``, as `exact_sums` with one place for all.
+
+    >>> exact_sum(np.array([0.1, 5.0, 0.2]))
+    5.3
+    """
+    sums = np.empty((1, 2), dtype=np.int64)
+    shift, room = _scales(values)
+    values = frozen(np.ascontiguousarray(values, dtype=np.float64).ravel())
+    kernels.add_all(values, math.ldexp(1.0, shift), math.ldexp(1.0, room), sums[0])
+    return float(Limbs(sums, shift, room).join(sums, 1)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Sums by row and column: see `exact_table`."""
+
+    sums: F64  # [columns, rows]
+    rows: NDArray[np.bool_]  # those that there are
+    keys: NDArray[np.bool_]
+
+
 def exact_table(
     row: NDArray[np.int32], key: I64, column_of: I64, values: F64, rows: int, columns: int
-) -> tuple[F64, NDArray[np.bool_]]:
-    """Σ of ``values`` by row and column, and which rows there are; exact as `exact_sums`.
+) -> Table:
+    """Σ of ``values`` by column and row, and which rows and keys there are; exact as `exact_sums`.
 
     Parameters
     ----------
@@ -138,26 +167,23 @@ def exact_table(
     column_of : int64[k]
     values : float64[m]
     rows, columns : int
-
-    Returns
-    -------
-    float64[rows, columns], bool[rows]
     """
-    sums = np.zeros((rows * columns, 2), dtype=np.int64)
-    present = np.zeros(rows, dtype=np.bool_)
+    sums = np.zeros((columns, rows, 2), dtype=np.int64)
+    present, seen = np.zeros(rows, dtype=np.bool_), np.zeros(column_of.size, dtype=np.bool_)
     shift, room = _scales(values)
     kernels.add_cells(
         frozen(row),
         frozen(key),
         frozen(column_of),
-        columns,
         frozen(values),
         math.ldexp(1.0, shift),
         math.ldexp(1.0, room),
         sums,
         present,
+        seen,
     )
-    return Limbs(sums, shift, room).join(sums, 1).reshape(rows, columns), present
+    joined = Limbs(sums, shift, room).join(sums.reshape(-1, 2), 1)
+    return Table(joined.reshape(columns, rows), present, seen)
 
 
 def _scales(values: F64) -> tuple[int, int]:

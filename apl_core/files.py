@@ -20,8 +20,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from apl_core.chunks import read_codes
 from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
 from apl_core.schema import MISSING
+from apl_core.territory import Territory
 
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
 MARKS = {
@@ -35,11 +37,13 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")  # Excel's "Unicode text"
 SEPARATORS = ",;\t"
 HEADER_ROWS = 30  # how far down a header is looked for
 SAMPLE = 1 << 16  # bytes in which it is
+WORTH_PAGES = 20_000  # rows, of which a writer makes a page; below it nothing is to be gained
 XLSX_LIMIT = 1 << 30  # bytes once unpacked, declared by the archive itself
 
 # Headers → which header holds which column, and what is wrong; `schema.recognise` for one table.
 Find = Callable[[Sequence[str]], tuple[dict[str, str], list[Fault]]]
 IsText = Callable[[str], bool]
+Known = Callable[[str], Territory | None]
 
 
 @dataclass(frozen=True)
@@ -129,25 +133,41 @@ def _hold_against_bytes(path: Path, kind: str, head: bytes) -> None:
 # --- Parquet -----------------------------------------------------------------------------------
 
 
-def read_parquet(path: Path, find: Find, repeats: IsText) -> Raw:
-    """The wanted columns of a Parquet file; text that repeats is decoded once a value."""
+def _nothing_known(column: str) -> None:
+    """No codes are expected of a column."""
+
+
+def read_parquet(path: Path, find: Find, repeats: IsText, known: Known = _nothing_known) -> Raw:
+    """The wanted columns of a Parquet file; text that repeats is decoded once a value.
+
+    ``known`` gives the codes that a column most likely holds.
+    """
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             kinds = file.schema_arrow
-        header = header_of([kinds.names], find)
-        refuse_if(header.faults)
-        text = [h for c, h in header.columns.items() if repeats(c) and _is_text(kinds.field(h))]
-        with pq.ParquetFile(path, read_dictionary=text, page_checksum_verification=True) as file:
+            header = header_of([kinds.names], find)
+            refuse_if(header.faults)
+            text = {h: c for c, h in header.columns.items() if repeats(c) and _is_text(kinds, h)}
+            codes = {}
+            if file.metadata.num_rows >= WORTH_PAGES:
+                with pa.OSFile(str(path)) as data:
+                    read = ((h, read_codes(data, file, h, known(c))) for h, c in text.items())
+                    codes = {h: column for h, column in read if column is not None}
+        others = [h for h in header.wanted if h not in codes]
+        by_word = [h for h in others if h in text]
+        with pq.ParquetFile(path, read_dictionary=by_word, page_checksum_verification=True) as file:
             # one thread: Arrow's pool gains nothing on three columns, and files are read in turn
             # by threads of ours
-            table = file.read(columns=header.wanted, use_threads=False)
+            table = file.read(columns=others, use_threads=False)
+        for h, column in codes.items():
+            table = table.append_column(h, column)
         _validate(table)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         title = f"damaged Parquet file: {_first_line(error)}"
         raise _file_fault("APL-A03", title, path, "get it again") from None
-    return Raw(table, header.ignored)
+    return Raw(table.select(header.wanted), header.ignored)
 
 
 def _validate(table: pa.Table) -> None:
@@ -169,8 +189,9 @@ def _validate(table: pa.Table) -> None:
                 raise pa.ArrowInvalid("an index stands outside its dictionary")
 
 
-def _is_text(field: pa.Field) -> bool:
-    return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+def _is_text(kinds: pa.Schema, name: str) -> bool:
+    kind = kinds.field(name).type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 # --- CSV ---------------------------------------------------------------------------------------

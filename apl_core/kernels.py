@@ -63,6 +63,7 @@ def _compiled(kernel: Kernel) -> Kernel:
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
 F64 = NDArray[np.float64]
 B1 = NDArray[np.bool_]
 
@@ -74,17 +75,24 @@ def survey(origin: I32, destination: I32, start: I64, own: B1, paired: B1) -> in
     disorder = -1
     before_i = np.int32(-1)
     before_j = np.int32(-1)
+    run = np.int64(0)  # of one origin: a count in memory would wait for itself at each pair
     for p in range(origin.size):
         i = origin[p]
         j = destination[p]
-        start[i + 1] += 1
         paired[j] = True
         if i == j:
             own[i] = True
-        if (i < before_i or (i == before_i and j <= before_j)) and disorder < 0:
+        if i != before_i:
+            start[before_i + 1] += run
+            run = np.int64(0)
+            if i < before_i and disorder < 0:
+                disorder = p
+        elif j <= before_j and disorder < 0:
             disorder = p
+        run += 1
         before_i = i
         before_j = j
+    start[before_i + 1] += run
     return disorder
 
 
@@ -100,26 +108,50 @@ def add_limbs(index: I64, values: F64, scale: float, finer: float, out: I64) -> 
 
 
 @_compiled
+def add_all(values: F64, scale: float, finer: float, out: I64) -> None:
+    """As `add_limbs`, all into out[0] and out[1]."""
+    high = np.int64(0)
+    low = np.int64(0)
+    for p in range(values.size):
+        scaled = values[p] * scale
+        whole = np.rint(scaled)
+        high += np.int64(whole)
+        low += np.int64(np.rint((scaled - whole) * finer))
+    out[0] = high
+    out[1] = low
+
+
+@_compiled
 def add_cells(
     row: I32,
     key: I64,
     column_of: I64,
-    width: int,
     values: F64,
     scale: float,
     finer: float,
     out: I64,
     present: B1,
+    seen: B1,
 ) -> None:
-    """As `add_limbs`, into cell (row, column_of[key]) of a table of ``width`` columns; and which
-    rows are present."""
+    """As `add_limbs`, into out[column_of[key], row]; and which rows and keys there are."""
     for p in range(row.size):
+        i = row[p]
+        k = key[p]
+        present[i] = True
+        seen[k] = True
+        c = column_of[k]
         scaled = values[p] * scale
         whole = np.rint(scaled)
-        present[row[p]] = True
-        k = row[p] * width + column_of[key[p]]
-        out[k, 0] += np.int64(whole)
-        out[k, 1] += np.int64(np.rint((scaled - whole) * finer))
+        out[c, i, 0] += np.int64(whole)
+        if scaled != whole:  # never, of whole inhabitants
+            out[c, i, 1] += np.int64(np.rint((scaled - whole) * finer))
+
+
+@_compiled
+def join(sums: I64, unit: float, finer: float, out: F64) -> None:
+    """out = the float64 value of two limbs: multiples of ``unit`` and of ``finer``."""
+    for k in range(out.size):
+        out[k] = sums[k, 0] * unit + sums[k, 1] * finer
 
 
 @_compiled
@@ -242,3 +274,188 @@ def gather_float(
         for p in range(start[i], start[i + 1]):
             a += weight[p] * x[destination[p]]
         out[i] = a
+
+
+# --- Parquet: the pages of a column chunk (see `apl_core.chunks`) ---------------------------------
+# Bytes may be hostile: every read is held against the end, and -1 says "not understood".
+
+
+@_compiled
+def page_table(data: U8, field: I64, page: I64) -> int:
+    """Walk the page headers of a chunk (Thrift, compact); how many there are.
+
+    page[k] = where the page's bytes begin, then fields 1 to 4 of its header, then fields 1 to 4 of
+    the header inside it (of a data page or a dictionary). ``field`` is room for 3 numbers.
+    """
+    at = np.int64(0)
+    k = 0
+    while at < data.size and k < page.shape[0]:
+        depth = 0
+        field[0] = 0
+        while depth >= 0:
+            if at >= data.size:
+                return -1
+            byte = np.int64(data[at])
+            at += 1
+            kind = byte & 15
+            if byte == 0:  # the end of a structure
+                depth -= 1
+                continue
+            if byte < 16 or kind == 3 or kind == 4 or kind == 7 or (kind > 8 and kind != 12):
+                return -1
+            field[depth] += byte >> 4
+            if kind == 12:  # a structure
+                depth += 1
+                if depth > 2:
+                    return -1
+                field[depth] = 0
+            elif kind > 2:  # a whole number, or the length of a text; yes and no have no body
+                value = np.int64(0)
+                shift = 0
+                while byte >= 128 or shift == 0:
+                    if at >= data.size or shift > 28:
+                        return -1
+                    byte = np.int64(data[at])
+                    at += 1
+                    value |= (byte & 127) << shift
+                    shift += 7
+                if kind == 8:
+                    at += value
+                elif depth < 2 and field[depth] < 5:
+                    page[k, 4 * depth + field[depth]] = (value >> 1) ^ -(value & 1)
+        if page[k, 3] < 0 or page[k, 3] > data.size - at:
+            return -1
+        page[k, 0] = at
+        at += page[k, 3]
+        k += 1
+    return k if at == data.size else -1
+
+
+@_compiled
+def hash_words(text: U8, offset: I32, slot: I32) -> None:
+    """The slot of each word: at its hash, or the next that is free (-1; a power of two of them,
+    more than there are words)."""
+    mask = slot.size - 1
+    for k in range(offset.size - 1):
+        h = np.int64(0)
+        for b in range(offset[k], offset[k + 1]):
+            h = (31 * h + text[b]) & 0xFFFFFFFF
+        h = (h ^ (h >> 15)) & mask
+        while slot[h] >= 0:
+            h = (h + 1) & mask
+        slot[h] = k
+
+
+@_compiled
+def known_words(data: U8, text: U8, offset: I32, slot: I32, out: I32) -> int:
+    """out = which word (see `hash_words`) each word of a dictionary page is; how many come before
+    the first that is none of them, -1 if the page is malformed."""
+    mask = slot.size - 1
+    at = np.int64(0)
+    w = np.int64(-1)
+    for k in range(out.size):
+        if data.size - at < 4:
+            return -1
+        length = np.int64(0)
+        for b in range(4):
+            length |= np.int64(data[at + b]) << (8 * b)
+        at += 4
+        if length > data.size - at:
+            return -1
+        w = (w + 1) & mask  # the next word: most often it is, in a file that is in order
+        h = np.int64(-1)
+        while True:
+            if w < offset.size - 1:
+                begin = offset[w]
+                alike = np.int64(0) if offset[w + 1] - begin == length else length + 1
+                while alike < length and text[begin + alike] == data[at + alike]:
+                    alike += 1
+                if alike == length:
+                    break
+            if h >= 0:
+                h = (h + 1) & mask
+            else:
+                h = np.int64(0)
+                for b in range(at, at + length):
+                    h = (31 * h + data[b]) & 0xFFFFFFFF
+                h = (h ^ (h >> 15)) & mask
+            w = np.int64(slot[h])
+            if w < 0:
+                return k
+        out[k] = w
+        at += length
+    return out.size if at == data.size else -1
+
+
+@_compiled
+def plain_words(data: U8, offset: I32, text: U8) -> int:
+    """The words of a dictionary page as Arrow holds them; 0, or -1 if it is malformed."""
+    at = np.int64(0)
+    size = np.int64(0)
+    for k in range(offset.size - 1):
+        if data.size - at < 4:
+            return -1
+        length = np.int64(0)
+        for b in range(4):
+            length |= np.int64(data[at + b]) << (8 * b)
+        at += 4
+        if length > data.size - at:
+            return -1
+        for b in range(length):
+            text[size + b] = data[at + b]
+        at += length
+        size += length
+        offset[k + 1] = size
+    return 0 if at == data.size else -1
+
+
+@_compiled
+def unpack(data: U8, word: U32, page: I64, values: I32, out: I32) -> int:
+    """out = values[index], of pages of indices (runs, and bit-packed groups of eight); 0, or -1.
+
+    ``word`` is ``data`` in fours, with room for one more; page[k] = begin, end, how many values.
+    """
+    done = np.int64(0)
+    for k in range(page.shape[0]):
+        at = page[k, 0]
+        end = page[k, 1]
+        stop = done + page[k, 2]
+        if at >= end or stop > out.size:
+            return -1
+        width = np.int64(data[at])
+        mask = (np.int64(1) << (width & 31)) - 1
+        at += 1
+        while done < stop:
+            head = np.int64(0)
+            shift = 0
+            byte = np.int64(128)
+            while byte >= 128:
+                if at >= end or shift > 28:
+                    return -1
+                byte = np.int64(data[at])
+                at += 1
+                head |= (byte & 127) << shift
+                shift += 7
+            count = head >> 1
+            size = count * width if head & 1 else (width + 7) >> 3
+            if width > 31 or size > end - at:
+                return -1
+            bit = 8 * at
+            at += size
+            many = 8 * count if head & 1 else 1  # indices that stand there
+            if many > stop - done:  # the last group is filled up
+                many = stop - done
+            for p in range(done, done + many):
+                both = np.int64(word[bit >> 5]) | (np.int64(word[(bit >> 5) + 1]) << 32)
+                index = (both >> (bit & 31)) & mask
+                if index >= values.size:
+                    return -1
+                out[p] = values[index]
+                bit += width
+            if head & 1 == 0:  # a run of that one
+                many = count if count < stop - done else stop - done
+                value = out[done]
+                for p in range(done, done + many):
+                    out[p] = value
+            done += many
+    return 0 if done == out.size else -1

@@ -17,7 +17,8 @@ import pyarrow as pa
 from apl_core import files
 from apl_core.convert import Column, converted
 from apl_core.errors import Fault, refuse_if
-from apl_core.schema import recognise, schema
+from apl_core.schema import Field, recognise, schema
+from apl_core.territory import Territory
 from apl_core.values import key_faults, value_faults
 
 KEY_CHECKED_LATER = "temps_de_parcours"  # Catchment.build finds its doubles while it indexes
@@ -30,6 +31,7 @@ def read_table(
     *,
     choose: Mapping[str, str] | None = None,
     sheet: str | None = None,
+    known: Territory | None = None,
 ) -> pa.Table:
     """Read a file as one of the tables of ``data_schemas/``.
 
@@ -43,6 +45,9 @@ def read_table(
         Where several headers would do: ``{"minutes": "HC"}``, ``{"population": "2020"}``.
     sheet : str, optional
         The sheet of a workbook that has several: its name, or the last word of it (``"2024"``).
+    known : Territory, optional
+        Of a table of communes that came out of this gate: its codes are not looked at again, and a
+        Parquet file's are read as positions. The result is the same without.
 
     Returns
     -------
@@ -78,12 +83,16 @@ understood'])
     def is_text(column: str) -> bool:
         return shape.field(column).type in ("string", "boolean")
 
-    def repeats(column: str) -> bool:  # codes do; labels and identifiers are read as they are
-        return bool(shape.field(column).pattern or shape.field(column).enum)
+    def repeats(column: str) -> bool:  # codes and identifiers do; labels are read as they are
+        field = shape.field(column)
+        return bool(field.pattern or field.enum or field.required)
+
+    def codes(column: str) -> Territory | None:
+        return known if shape.field(column).pattern == _code_pattern() else None
 
     kind = files.kind_of(path)
     if kind == "parquet":
-        raw = files.read_parquet(path, find, repeats)
+        raw = files.read_parquet(path, find, repeats, codes)
     elif kind == "csv":
         raw = files.read_csv(path, find, is_text)
     else:
@@ -91,7 +100,7 @@ understood'])
     notes = list(raw.notes)
     if raw.ignored:
         notes.append(f"columns ignored: {', '.join(raw.ignored)}")
-    return checked(raw.table, name, choose=choose, source=str(path), notes=notes)
+    return checked(raw.table, name, choose=choose, source=str(path), notes=notes, known=known)
 
 
 def checked(
@@ -101,6 +110,7 @@ def checked(
     choose: Mapping[str, str] | None = None,
     source: str | None = None,
     notes: Sequence[str] = (),
+    known: Territory | None = None,
 ) -> pa.Table:
     """The canonical form of a table in memory, or a TableError with all of its faults.
 
@@ -113,6 +123,8 @@ def checked(
         As `read_table`.
     source, notes
         Where the table comes from, for messages; what was noticed of it before.
+    known
+        As `read_table`.
 
     Examples
     --------
@@ -141,7 +153,8 @@ def checked(
         said += [read.note] if read.note else []
         if read.values is not None:
             columns[column] = read.values
-            faults += value_faults(Column(read.values, shape.field(column), where))
+            if not _is_known(read.values, shape.field(column), known):
+                faults += value_faults(Column(read.values, shape.field(column), where))
     if name != KEY_CHECKED_LATER and not {fault.column for fault in faults} & set(shape.key):
         faults += key_faults(columns, shape, where)
     refuse_if(faults)
@@ -152,6 +165,17 @@ def checked(
     if said:
         kept[NOTES] = json.dumps(said, ensure_ascii=False).encode()
     return pa.table(columns).replace_schema_metadata(kept or None)
+
+
+def _is_known(values: pa.ChunkedArray, field: Field, known: Territory | None) -> bool:
+    """A column of codes that are all known, and so are well formed; without nulls."""
+    if known is None or field.pattern != _code_pattern() or values.null_count:
+        return False
+    return all(chunk.dictionary.equals(known.codes) for chunk in values.chunks)
+
+
+def _code_pattern() -> str | None:
+    return schema("communes").field("code_commune").pattern
 
 
 def notes_of(table: pa.Table) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from apl_core import kernels
 from apl_core.errors import Fault, TableError
 
 I32 = NDArray[np.int32]
+Hashed = tuple[NDArray[np.uint8], I32, I32]  # words as `kernels.known_words` takes them
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +82,8 @@ class Territory:
         if not isinstance(codes, (pa.Array, pa.ChunkedArray)):
             codes = pa.array(list(codes), pa.string())
         chunks = codes.chunks if isinstance(codes, pa.ChunkedArray) else [codes]
+        if len(chunks) == 1 and self._holds(chunks[0]):
+            return column_values(chunks[0].indices, np.int32)
         found = np.empty(len(codes), dtype=np.int32)
         words, table, first = None, np.empty(0, np.int32), 0
         for chunk in chunks:
@@ -110,6 +115,26 @@ class Territory:
             absent = [self.codes[int(k)].as_py() for k in np.flatnonzero(place < 0)[:20]]
             raise TableError([_not_the_same(absent, at)])
         return table.take(pa.array(place))
+
+    def _holds(self, chunk: pa.Array) -> bool:
+        """A column whose dictionary is these very codes (see `apl_core.chunks`), without nulls."""
+        return (
+            pa.types.is_dictionary(chunk.type)
+            and not chunk.indices.null_count
+            and bool(chunk.dictionary.equals(self.codes))
+        )
+
+    @cached_property
+    def hashed(self) -> Hashed:
+        """The text of all codes, where each begins, and hash slots."""
+        codes = self.codes if len(self) else pa.array([""], pa.string()).slice(1)
+        _, offsets, text = codes.buffers()
+        offset = np.frombuffer(offsets, np.int32, len(codes) + 1, codes.offset * 4)
+        slot = np.full(1 << (2 * len(codes)).bit_length(), -1, dtype=np.int32)
+        words = np.frombuffer(text or b"", dtype=np.uint8)
+        kernels.hash_words(words, offset, slot)
+        slot.flags.writeable = False
+        return words, offset, slot
 
     def _look_up(self, codes: pa.Array) -> I32:
         """Positions of plain codes, with one more entry for null: -1."""

@@ -126,8 +126,10 @@ def key_faults(
         if base * size > LARGEST_KEY:
             key = np.unique(key, return_inverse=True)[1]
             base = key.size
-        key *= size
-        key -= least
+        if base > 1:
+            key *= size
+        if least:
+            key -= least
         first = 0
         for part in parts:  # in place: a copy of each column would take longer than all the rest
             slot = key[first : first + part.size]

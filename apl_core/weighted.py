@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from apl_core import kernels
 from apl_core.errors import Fault, TableError, at_rows
-from apl_core.exact import F64, I64, frozen, split
+from apl_core.exact import F64, I64, fitting, frozen, split
 from apl_core.territory import I32
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Weighted:
         if self.level is None:
             return "float64"
         top = int(self.level.max())
-        return "exact" if all(split(x, top) is not None for x in vectors) else "float64"
+        return "exact" if all(fitting(x, top) for x in vectors) else "float64"
 
     def _index(self) -> tuple[I64, I32, Any, Any]:
         return self.pairs.start, self.pairs.destination, self.band, self.level

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from apl.inputs import SYNTHETIC
-from apl.outputs import MANIFEST, refuse_file, write_file, write_results
+from apl.outputs import MANIFEST, Contents, contents, refuse_file, write_file, write_results
 from apl_core import FileError
 
 TABLES = {"bvcv": pa.table({"n": [1, 2]}), "parts_regionales": pa.table({"n": [3]})}
@@ -83,6 +85,17 @@ def test_a_failure_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(FileError, match="APL-I02"):
         write_results(tmp_path, TABLES, {}, file_format="csv", overwrite=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_is_under_way_is_written_as_it_would_be(tmp_path: Path) -> None:
+    write_results(tmp_path / "one", TABLES, {})
+    ready: Future[Contents] = Future()
+    ready.set_result(contents(TABLES["bvcv"], "parquet"))
+    hashes = write_results(tmp_path / "two", TABLES, {}, ready={"bvcv": ready})
+    for name, sha in hashes.items():
+        data = (tmp_path / "two" / name).read_bytes()
+        assert data == (tmp_path / "one" / name).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == sha
 
 
 # The synthetic country

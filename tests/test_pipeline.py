@@ -16,6 +16,8 @@ from test_worked_example import tables, written
 
 import apl
 from apl import inputs, outputs, summary
+from apl.jobs import Jobs
+from apl_core import Fault, FileError
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 GIVEN = apl.Parameters(3783.0, 6906.0)
@@ -45,11 +47,22 @@ def test_the_order_of_rows_changes_no_bit() -> None:
 
 
 @needs_jit
-def test_the_nation_has_the_same_bits_shuffled_and_on_two_threads() -> None:
+def test_the_nation_has_the_same_bits_shuffled_on_two_threads_and_from_files(
+    tmp_path: Path,
+) -> None:
     country = inputs.embedded(LAW)
     run = apl.run(country, LAW, threads=1)
     other = {name: shuffled(table, 7) for name, table in country.items()}
     assert bits(apl.run(other, LAW, threads=2)) == bits(run)
+    files = tmp_path / "files"
+    files.mkdir()
+    for name, table in country.items():  # plain text, which `apl_core.chunks` decodes
+        plain = [
+            pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+            for f in table.schema
+        ]
+        pq.write_table(table.cast(pa.schema(plain)), files / f"{name}.parquet")
+    assert bits(apl.run(files, LAW)) == bits(run)
     told = summary.national(run.communes)
     assert 112 <= told["mean_apl"] <= 120
     assert 6.2 <= told["tenth_ratio"] <= 7.2
@@ -162,3 +175,16 @@ def test_an_estimate_is_named_in_the_manifest() -> None:
     found = apl.run(given, LAW, parameters=GIVEN)
     assert found.manifest["travel_times_estimate"]["estimate"] is True
     assert any(notice.fault == "APL-S02" for notice in found.noticed)
+
+
+def test_of_several_errors_ours_is_raised() -> None:
+    """A file that cannot be read fails twice: to the hash as a bare OSError."""
+
+    def fails(error: Exception) -> None:
+        raise error
+
+    with Jobs() as jobs:
+        jobs.start(fails, jobs.start(OSError, jobs.start(lambda: "to the hash")))
+        jobs.start(fails, jobs.start(lambda: FileError([Fault("APL-A03", "damaged", "", "")])))
+        with pytest.raises(FileError, match="APL-A03"):
+            jobs.finish()

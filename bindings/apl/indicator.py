@@ -9,8 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.law import Rules
-from apl_core import AplError, Catchment, Fault, TableError, exact_sums
+from apl_core import AplError, Catchment, Fault, TableError, Territory, Weighted
 from apl_core.errors import at_rows
+from apl_core.exact import exact_sum
 from apl_core.weighted import vector
 
 F64 = NDArray[np.float64]
@@ -62,14 +63,28 @@ def two_steps(
     AplError
         A defect of ours: Σ demand · access is not the supply that somebody can reach.
     """
-    supply, demand = (
-        vector(supply, "supply", len(pairs.land)),
-        vector(demand, "demand", len(pairs.land)),
-    )
+    return solved(weighed(pairs, supply, rules), supply, demand, rules, threads=threads)
+
+
+def weighed(pairs: Catchment, supply: F64, rules: Rules) -> Weighted:
+    """The pairs that lead to supply, with the weights of the law: what `solved` takes.
+
+    Raises
+    ------
+    TableError
+        Supply in a commune that no pair of the table reaches.
+    """
+    supply = vector(supply, "supply", len(pairs.land))
     lost = pairs.unreached_supply(supply)
     if lost.size:
         raise TableError([_no_pair(pairs, supply, lost)])
-    weighted = pairs.towards(supply > 0).weigh(rules.decay)
+    return pairs.towards(supply > 0).weigh(rules.decay)
+
+
+def solved(
+    weighted: Weighted, supply: F64, demand: F64, rules: Rules, *, threads: int = 1
+) -> Indicator:
+    """The two steps over pairs that are `weighed`; see `two_steps`."""
     ratio = weighted.ratio(supply, demand, threads=threads)
     access = weighted.access(ratio, threads=threads)
     unreached = np.flatnonzero((supply > 0) & (ratio == 0))
@@ -105,14 +120,14 @@ def access(
     >>> access(pairs, np.array([1.0, 0.0]), np.array([400.0, 900.0]), law).column("apl").to_pylist()
     [100.0, 66.66666666666667]
     """
-    return table(pairs, two_steps(pairs, supply, demand, rules, threads=threads), communes)
+    return table(pairs.land, two_steps(pairs, supply, demand, rules, threads=threads), communes)
 
 
-def table(pairs: Catchment, found: Indicator, communes: pa.Table | None) -> pa.Table:
+def table(land: Territory, found: Indicator, communes: pa.Table | None) -> pa.Table:
     """An `Indicator` as the table ``apl_communes``, one row a commune, by code."""
-    columns = {"code_commune": pairs.land.codes}
+    columns = {"code_commune": land.codes}
     if communes is not None:
-        there = pairs.land.ordered(communes)
+        there = land.ordered(communes)
         for name in ("code_bvcv", "code_region"):  # plain: a dictionary keeps the order of rows
             columns[name] = there.column(name).cast(pa.string())
         columns["population"] = there.column("population")
@@ -128,10 +143,9 @@ def table(pairs: Catchment, found: Indicator, communes: pa.Table | None) -> pa.T
 
 def _verify(supply: F64, demand: F64, ratio: F64, access: F64) -> None:
     """Access is finite and not negative, and Σ demand · access = Σ supply that is reached."""
-    one = np.zeros(supply.size, dtype=np.int64)
-    given = float(exact_sums(one, np.where(ratio > 0, supply, 0.0), 1)[0])
+    given = exact_sum(np.where(ratio > 0, supply, 0.0))
     finite = bool(np.isfinite(access).all() and (access >= 0).all())
-    received = float(exact_sums(one, demand * access, 1)[0]) if finite else float("nan")
+    received = exact_sum(demand * access) if finite else float("nan")
     if not abs(received - given) <= CONSERVATION * given:
         raise AplError(
             [

@@ -16,7 +16,7 @@ from apl.blocks import Unknown
 from apl.jobs import Jobs
 from apl.law import Rules
 from apl.outputs import sha256
-from apl_core import Fault, FileError, refuse_if
+from apl_core import Fault, FileError, Territory, refuse_if
 from apl_core.files import SUFFIXES
 from apl_core.tables import checked, read_table
 
@@ -34,18 +34,15 @@ DENSITY = tuple(group for group in REQUIRED if group != ("temps_de_parcours",))
 
 @dataclass(frozen=True)
 class Inputs:
-    """The input tables under way, by name, and the files they come from.
+    """The input tables under way, by name, the files they come from, and the hashes of these.
 
     Without files, they were given in memory, or are the embedded country's.
     """
 
     tables: Mapping[str, Future[pa.Table]]
     files: Mapping[str, Path]
+    hashes: Mapping[str, Future[str]]
     synthetic: bool
-
-    def start_hashes(self, jobs: Jobs) -> dict[str, Future[str]]:
-        """Start the sha256 of each file, by table."""
-        return {name: jobs.start(partial(sha256, path)) for name, path in self.files.items()}
 
 
 def start_inputs(
@@ -53,6 +50,8 @@ def start_inputs(
     source: str | Path | Mapping[str, Any] | None,
     rules: Rules | None,
     time: str | None,
+    *,
+    hashed: bool = False,
 ) -> Inputs:
     """Start reading and checking the input tables of a run.
 
@@ -64,6 +63,8 @@ def start_inputs(
     rules : Rules or None
     time : str or None
         The header of the minutes, where several would do.
+    hashed : bool
+        The sha256 of each file as well.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def start_inputs(
     if source is None:
         assert rules is not None
         country = embedded(rules)
-        return Inputs({n: jobs.start(partial(_same, t)) for n, t in country.items()}, {}, True)
+        return Inputs({n: jobs.start(partial(_same, t)) for n, t in country.items()}, {}, {}, True)
     choose = {"temps_de_parcours": {"minutes": time}} if time else {}
     required = required_of(rules)
     if isinstance(source, Mapping):
@@ -82,13 +83,21 @@ def start_inputs(
             name: jobs.start(partial(checked, data, name, choose=choose.get(name)))
             for name, data in source.items()
         }
-        return Inputs(given, {}, False)
+        return Inputs(given, {}, {}, False)
     files = input_files(Path(source), required)
-    tables = {
-        name: jobs.start(partial(read_table, path, name, choose=choose.get(name)))
-        for name, path in files.items()
-    }
-    return Inputs(tables, files, False)
+    communes = jobs.start(partial(read_table, files["communes"], "communes"))
+    # all other tables wait for the codes: until then the second worker hashes
+    asked = files if hashed else {}
+    hashes = {name: jobs.start(partial(sha256, path)) for name, path in asked.items()}
+    land = jobs.start(Territory.from_table, communes)
+
+    def read(name: str) -> pa.Table:
+        # where the communes are refused, the other tables are looked at all the same
+        known = None if land.exception() else land.result()
+        return read_table(files[name], name, choose=choose.get(name), known=known)
+
+    others = {name: jobs.start(partial(read, name)) for name in files if name != "communes"}
+    return Inputs({"communes": communes, **others}, files, hashes, False)
 
 
 def _same(table: pa.Table) -> pa.Table:

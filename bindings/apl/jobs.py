@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any
 
-from apl_core import Fault, TableError, refuse_if
+from apl_core import AplError, Fault, TableError, refuse_if
 
 WORKERS = 2  # reading is bound by memory beyond it
 
@@ -50,13 +50,13 @@ class Jobs:
         return future
 
     def faults(self) -> list[Fault]:
-        """The faults of all jobs, each once; an error of another kind is raised.
+        """The faults of all jobs, each once; an error of another kind is raised, ours first.
 
         A job that failed because of what it needed raises the very error of its need.
         """
         wait(self._started)
         errors = {id(e): e for future in self._started if (e := future.exception())}
-        for error in errors.values():
+        for error in sorted(errors.values(), key=lambda error: not isinstance(error, AplError)):
             if not isinstance(error, TableError):
                 raise error
         return [f for e in errors.values() if isinstance(e, TableError) for f in e.faults]

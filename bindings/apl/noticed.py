@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from apl.counted import WOMEN, column_of
 from apl.indicator import Indicator
@@ -39,7 +38,7 @@ class Notice:
 
 def notices(
     tables: Mapping[str, pa.Table],
-    pairs: Catchment | None,
+    of_pairs: Iterable[Notice] | None,
     found: Indicator,
     communes: pa.Table,
     ranking: Ranking,
@@ -47,8 +46,8 @@ def notices(
 ) -> Iterator[Notice]:
     """All that is to be said of a run, in the order of the corridor.
 
-    ``communes`` is in the order of positions and has whom the cuts count; ``pairs`` is None for a
-    density.
+    ``communes`` is in the order of positions and has whom the cuts count; ``of_pairs`` is what
+    `pair_notices` says, None for a density.
     """
     persons, counts = (
         column_values(communes.column(name), np.int64) for name in ("population", column_of(rules))
@@ -57,13 +56,13 @@ def notices(
         for note in notes_of(table):
             yield Notice("APL-A09", f"{name}: {note}")
     yield from vintages(tables, rules)
-    if pairs is None:
+    if of_pairs is None:
         text = "the indicator is a density by BVCV: no travel times, no value by commune"
         yield Notice("APL-S04", text)
     else:
         if estimate_of(tables["temps_de_parcours"]):
             yield Notice("APL-S02", "travel times are an estimate, not a measure")
-        yield from _pairs(pairs, persons, rules)
+        yield from of_pairs
     empty = int(np.count_nonzero(persons == 0))
     if empty:
         yield Notice("APL-C10", f"{empty:,} communes without inhabitants have no weight")
@@ -146,7 +145,9 @@ def zone_notices(ranking: Ranking) -> Iterator[Notice]:
         yield Notice("APL-C09", f"{text}: {some}")
 
 
-def _pairs(pairs: Catchment, persons: NDArray[np.int64], rules: Rules) -> Iterator[Notice]:
+def pair_notices(pairs: Catchment, communes: pa.Table, rules: Rules) -> Iterator[Notice]:
+    """What is to be said of the pairs of a run; ``communes`` as `notices`."""
+    persons = column_values(communes.column("population"), np.int64)
     limits = [band.until for band in rules.decay.bands]
     on = [int(np.count_nonzero(pairs.minutes == limit)) for limit in limits]
     if any(on):

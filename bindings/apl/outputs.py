@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from apl_core import Fault, FileError
 
@@ -18,6 +20,22 @@ MANIFEST = "manifeste.json"
 FORMATS = ("parquet", "csv")
 SYNTHETIC_KEY = b"apl.synthetic"
 SYNTHETIC_COLUMN = "synthetique"
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """A file to be: its bytes, and their sha256 as text."""
+
+    data: pa.Buffer
+    sha256: str
+
+
+def contents(table: pa.Table, file_format: str, *, synthetic: bool = False) -> Contents:
+    """What `write_results` writes of one table."""
+    sink = pa.BufferOutputStream()
+    _encode(_marked(table, file_format) if synthetic else table, sink, file_format)
+    data = sink.getvalue()
+    return Contents(data, hashlib.sha256(data).hexdigest())
 
 
 def write_results(
@@ -28,6 +46,7 @@ def write_results(
     file_format: str = "parquet",
     overwrite: bool = False,
     synthetic: bool = False,
+    ready: Mapping[str, Future[Contents]] | None = None,
 ) -> dict[str, str]:
     """Write tables and their manifest into a folder; the manifest last.
 
@@ -48,6 +67,8 @@ def write_results(
     synthetic : bool
         The tables describe no real place, and say so: in their metadata, in CSV by a column. A
         manifest that has ``synthetic`` true means the same.
+    ready : mapping of name → future of Contents, optional
+        The `contents` of tables that are under way already.
 
     Returns
     -------
@@ -61,8 +82,8 @@ def write_results(
     if file_format not in FORMATS:
         raise _unknown_format(file_format, f"one of: {' or '.join(FORMATS)}")
     refuse_standing(out, overwrite)
-    if synthetic or manifest.get("synthetic"):
-        tables = {name: _marked(table, file_format) for name, table in tables.items()}
+    synthetic = synthetic or bool(manifest.get("synthetic"))
+    under_way = ready or {}
     earlier = _listed(out)
     names = {name: out / f"{name}.{file_format}" for name in tables}
     staged: list[tuple[Path, Path]] = []
@@ -71,9 +92,13 @@ def write_results(
         staged += [(_partial(target), target) for target in names.values()]
 
         def put(name: str) -> dict[str, Any]:
-            partial = _partial(names[name])
-            write_table(tables[name], partial, file_format)
-            return {"bytes": partial.stat().st_size, "sha256": sha256(partial)}
+            whole = (
+                under_way[name].result()
+                if name in under_way
+                else contents(tables[name], file_format, synthetic=synthetic)
+            )
+            _put(_partial(names[name]), lambda path: path.write_bytes(whole.data))
+            return {"bytes": whole.data.size, "sha256": whole.sha256}
 
         with ThreadPoolExecutor(2) as pool:
             entries = list(pool.map(put, names))
@@ -103,7 +128,7 @@ def write_file(table: pa.Table, path: Path, *, overwrite: bool = False) -> None:
     partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_table(table, partial, file_format)
+        _put(partial, lambda target: _encode(table, target, file_format))
         os.replace(partial, path)
     except OSError as error:
         raise _refused(path, error) from None
@@ -129,27 +154,28 @@ def refuse_standing(out: Path, overwrite: bool) -> None:
         raise _standing(out, found)
 
 
-def write_table(table: pa.Table, path: Path, file_format: str) -> None:
-    """One table on disk, whole; text plain (a dictionary would be read as categories elsewhere)."""
+def _encode(table: pa.Table, sink: Path | pa.NativeFile, file_format: str) -> None:
+    """One table as a file; text plain (a dictionary would be read as categories elsewhere)."""
     fields = [
         pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
         for f in table.schema
     ]
     plain = table.cast(pa.schema(fields, metadata=table.schema.metadata))
 
-    def write(target: Path) -> None:
-        if file_format == "csv":
-            import pyarrow.csv as pa_csv
+    def ascends(name: str) -> bool:
+        column = plain.column(name)
+        return bool(pc.all(pc.less(column[:-1], column[1:])).as_py())
 
-            pa_csv.write_csv(plain, target)
-        else:
-            import pyarrow.parquet as pq
+    if file_format == "csv":
+        import pyarrow.csv as pa_csv
 
-            # figures hardly repeat: their dictionaries cost 14 ms of 22 and no byte less
-            text = [field.name for field in plain.schema if pa.types.is_string(field.type)]
-            pq.write_table(plain, target, use_dictionary=text, write_page_checksum=True)
+        pa_csv.write_csv(plain, sink)
+    else:
+        import pyarrow.parquet as pq
 
-    _put(path, write)
+        # figures hardly repeat, nor does a key: their dictionaries cost 17 ms of 24, and 6 % more
+        text = [f.name for f in plain.schema if pa.types.is_string(f.type) and not ascends(f.name)]
+        pq.write_table(plain, sink, use_dictionary=text, write_page_checksum=True)
 
 
 def sha256(path: Path) -> str:

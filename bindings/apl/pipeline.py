@@ -16,13 +16,21 @@ from apl import activity, bvcv, counted, density, indicator, noticed, outputs, p
 from apl.inputs import KIND, SYNTHETIC, Inputs, blocks_of, start_inputs
 from apl.jobs import Jobs
 from apl.law import Rules, law_page
-from apl.noticed import Notice, notices, unused_parameters, without_apl, zone_notices
+from apl.noticed import (
+    Notice,
+    notices,
+    pair_notices,
+    unused_parameters,
+    without_apl,
+    zone_notices,
+)
 from apl.parameters import Parameters
 from apl.provenance import described, versions
 from apl.travel import estimate_of
-from apl_core import Catchment, Territory, refuse_if
+from apl_core import Catchment, Territory, Weighted, refuse_if
 
 Progress = Callable[[str], None]
+Supplied = tuple[activity.F64, activity.Supply | None]  # FTE; how, where they were computed
 GATE_LAW = "masseur_kinesitherapeute"  # whose text `check` takes unless another is asked for
 
 
@@ -57,13 +65,20 @@ class Run:
     manifest: Mapping[str, Any]
 
     def write(
-        self, out: str | Path, *, file_format: str = "parquet", overwrite: bool = False
+        self,
+        out: str | Path,
+        *,
+        file_format: str = "parquet",
+        overwrite: bool = False,
+        ready: Mapping[str, Future[outputs.Contents]] | None = None,
     ) -> None:
-        """Write the three tables and ``manifeste.json`` into a folder."""
+        """Write the three tables and ``manifeste.json`` into a folder.
+
+        ``ready`` has the contents of files that are under way in this format.
+        """
         tables = {"apl_communes": self.communes, "bvcv": self.bvcv, "parts_regionales": self.parts}
-        outputs.write_results(
-            Path(out), tables, self.manifest, file_format=file_format, overwrite=overwrite
-        )
+        how: dict[str, Any] = {"file_format": file_format, "overwrite": overwrite}
+        outputs.write_results(Path(out), tables, self.manifest, **how, ready=ready)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,35 +158,38 @@ def run(
         outputs.refuse_standing(Path(out), overwrite)
     progress("reading and indexing")
     with Jobs() as jobs:
-        given = start_inputs(jobs, source, rules, time)
+        given = start_inputs(jobs, source, rules, time, hashed=True)
         started = _start(jobs, given, rules, parameters, self_pair)
-        hashes = given.start_hashes(jobs)  # last: they fill the gaps
+        near, noted = _start_pairs(jobs, started, rules)
         jobs.finish()
-    communes = started.placed.result()
-    pairs = None if started.pairs is None else started.pairs.result()
-    tables = {name: table.result() for name, table in given.tables.items()}
-    (etp, how), demand = started.supply.result(), started.demand.result()
-    if pairs is None:
-        found = density.measured(etp, demand)
-        result = density.table(started.land.result(), found, communes)
+        communes, (etp, how) = started.placed.result(), started.supply.result()
+        demand = started.demand.result()
+        if near is None:
+            found = density.measured(etp, demand)
+        else:
+            progress("two steps")
+            found = indicator.solved(near.result(), etp, demand, rules, threads=threads)
+        kind = density if near is None else indicator
+        result = kind.table(started.land.result(), found, communes)
+        ready = {}
+        if out is not None:  # the largest by far, encoded while the others come about
+            whole = partial(outputs.contents, result, file_format, synthetic=given.synthetic)
+            ready["apl_communes"] = jobs.start(whole)
         progress("zones")
-        areas = density.areas(result, communes, rules)
-    else:
-        progress("two steps")
-        found = indicator.two_steps(pairs, etp, demand, rules, threads=threads)
-        result = indicator.table(pairs, found, communes)
-        progress("zones")
-        areas = bvcv.aggregate(result, communes, rules)
-    ranking = _ranked(areas, communes, rules, parameters)
-    said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
-    unused = unused_parameters(parameters, computed=how is not None)
-    seen = (*said, *unused, *notices(tables, pairs, found, communes, ranking, rules))
-    asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
-    manifest = _manifest(rules, asked, given, hashes, pairs, found, how, seen)
-    done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, seen, manifest)
-    if out is not None:
-        progress("writing")
-        done.write(out, file_format=file_format, overwrite=overwrite)
+        areas = (density.areas if near is None else bvcv.aggregate)(result, communes, rules)
+        ranking = _ranked(areas, communes, rules, parameters)
+        tables = {name: table.result() for name, table in given.tables.items()}
+        said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
+        unused = unused_parameters(parameters, computed=how is not None)
+        of_pairs = None if noted is None else noted.result()
+        seen = (*said, *unused, *notices(tables, of_pairs, found, communes, ranking, rules))
+        asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
+        pairs = None if started.pairs is None else started.pairs.result()
+        manifest = _manifest(rules, asked, given, pairs, found, how, seen)
+        done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, seen, manifest)
+        if out is not None:
+            progress("writing")
+            done.write(out, file_format=file_format, overwrite=overwrite, ready=ready)
     return done
 
 
@@ -286,7 +304,7 @@ class _Started:
     land: Future[Territory]
     placed: Future[pa.Table]
     pairs: Future[Catchment] | None
-    supply: Future[Any]
+    supply: Future[Supplied]
     demand: Future[activity.F64]
 
 
@@ -298,7 +316,7 @@ def _start(
     ages = [tables["population_par_age"]] if "population_par_age" in tables else []
     name = "offre" if "offre" in tables else "professionnels"
 
-    def supply(table: pa.Table, land: Territory) -> tuple[activity.F64, activity.Supply | None]:
+    def supply(table: pa.Table, land: Territory) -> Supplied:
         if name == "offre":
             return activity.given_supply(table, land), None
         how = activity.supply(table, land, rules, parameters)
@@ -306,6 +324,10 @@ def _start(
 
     def demand(ages: pa.Table, fees: pa.Table, land: Territory, communes: pa.Table) -> activity.F64:
         return activity.demand(ages, fees, land, rules, communes)
+
+    def reached(table: pa.Table, land: Territory, pairs: Catchment, found: Supplied) -> Supplied:
+        plausible.supply(table, name, land, pairs, found[0])
+        return found
 
     def place(land: Territory, communes: pa.Table, *ages: pa.Table) -> pa.Table:
         return counted.counted(land.ordered(communes), rules, ages=next(iter(ages), None))
@@ -317,30 +339,45 @@ def _start(
     if rules.indicator.kind != KIND:
         build = partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair)
         index = jobs.start(build, tables["temps_de_parcours"], land)
+    people = jobs.start(supply, tables[name], land)
     if "population_standardisee" in tables:
         one = tables["population_standardisee"]
         needs = jobs.start(activity.given_demand, one, land, placed)
     else:
         needs = jobs.start(demand, *ages, tables["consommation_par_age"], land, placed)
-    people = jobs.start(supply, tables[name], land)
     # gates wait for what they look at: started last, they keep no worker from the work
     jobs.start(lambda communes: refuse_if(bvcv.bare_overseas(communes)), tables["communes"])
     if index is not None:
         jobs.start(plausible.times, index)
-        jobs.start(
-            lambda table, land, pairs, found: plausible.supply(table, name, land, pairs, found[0]),
-            *(tables[name], land, index, people),
-        )
+        people = jobs.start(reached, tables[name], land, index, people)
     if "population_standardisee" in tables and rules.zoning.population == "municipal":
         jobs.start(plausible.demand, needs, placed)
     return _Started(land, placed, index, people, needs)
+
+
+def _start_pairs(
+    jobs: Jobs, started: _Started, rules: Rules
+) -> tuple[Future[Weighted] | None, Future[tuple[Notice, ...]] | None]:
+    """Weigh the pairs that lead to supply, and look at all, while demand is computed."""
+    if started.pairs is None:
+        return None, None
+
+    def near(pairs: Catchment, found: Supplied) -> Weighted:
+        return indicator.weighed(pairs, found[0], rules)
+
+    def noted(pairs: Catchment, communes: pa.Table) -> tuple[Notice, ...]:
+        return tuple(pair_notices(pairs, communes, rules))
+
+    return (
+        jobs.start(near, started.pairs, started.supply),
+        jobs.start(noted, started.pairs, started.placed),
+    )
 
 
 def _manifest(
     rules: Rules,
     asked: Mapping[str, Any],
     given: Inputs,
-    hashes: Mapping[str, Future[str]],
     pairs: Catchment | None,
     found: indicator.Indicator,
     how: activity.Supply | None,
@@ -355,7 +392,7 @@ def _manifest(
                 name,
                 table.result(),
                 given.files.get(name),
-                hashes[name].result() if name in hashes else None,
+                given.hashes[name].result() if name in given.hashes else None,
             )
             for name, table in given.tables.items()
         ],

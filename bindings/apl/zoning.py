@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import compress
 from math import ceil, floor
 from typing import Any
 
@@ -183,13 +184,14 @@ def _ordered(
     bad = np.flatnonzero(~np.isfinite(given))
     if bad.size:
         raise TableError([_not_finite(areas, bad)])
-    scored = {r for r, a in zip(areas["code_region"].to_pylist(), given, strict=True) if a >= 0}
+    regions = areas["code_region"].to_pylist()
+    scored = set(compress(regions, (given >= 0).tolist()))
     if scored & set(outside):
         raise RuleError([_counted_twice(sorted(scored & set(outside)))])
     out = sorted(outside)
     code = areas.column("code_bvcv").to_pylist()
     code += [f"territory without APL of region {region}" for region in out]
-    region = [*areas.column("code_region").to_pylist(), *out]
+    region = [*regions, *out]
     persons = np.concatenate(
         [
             column_values(areas.column("population"), np.int64),
@@ -204,9 +206,10 @@ def _ordered(
     if law.without_apl == "left_out":
         order = order[~without[order]]
     row = np.where(np.arange(len(code)) < areas.num_rows, np.arange(len(code)), -1)
+    ranked = order.tolist()
     units = _Units(
-        [code[k] for k in order],
-        [region[k] for k in order],
+        [code[k] for k in ranked],
+        [region[k] for k in ranked],
         persons[order],
         apl[order],
         row[order],
