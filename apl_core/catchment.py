@@ -153,7 +153,7 @@ class Catchment:
 
         Parameters
         ----------
-        decay : Steps, Power, Exponential, Gaussian, or a callable minutes → weights
+        decay : Steps, Table, Gaussian, Epanechnikov, Exponential, Logistic, Power, or a callable
             A callable gets float64[m] and returns float64[m], finite and ≥ 0.
 
         Raises

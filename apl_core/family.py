@@ -1,9 +1,10 @@
 """The family of floating catchments, by the names of their papers; the APL is its E2SFCA.
 
 Every member is made of the two sums of `apl_core.weighted` and of quotients by place, so that none
-has a kernel of its own, and step decays are summed exactly in all of them. Notation: w_ij is the
-weight of the time from residence i to place of practice j, S_j the supply (FTE), P_i the demand
-(inhabitants). A sum over nobody is 0, a quotient by 0 is 0.
+has a kernel of its own, and step decays are summed exactly in all of them (but in a 3SFCA with a
+``choice`` of its own). Notation: w_ij is the weight of the time from residence i to place of
+practice j, S_j the supply (FTE), P_i the demand (inhabitants). A sum over nobody is 0, a quotient
+by 0 is 0.
 
 Where a paper sums over facilities, these are the places with supply; where it sums over population
 centres, the places with demand. Peers take every place of the matrix, so that there a commune
@@ -19,11 +20,13 @@ from typing import Protocol
 
 import numpy as np
 
-from apl_core.catchment import LARGEST_LEVEL, Catchment
+from apl_core.catchment import Catchment
 from apl_core.decay import Decay, Steps
 from apl_core.errors import Fault, RuleError
 from apl_core.exact import F64, frozen
 from apl_core.weighted import Weighted, vector
+
+TINY = float(np.finfo(np.float64).tiny)  # 2e-308: below it, float64 has fewer digits
 
 
 class Member(Protocol):
@@ -268,19 +271,19 @@ def _there(x: F64) -> F64:
 
 def _product(one: Weighted, other: Weighted) -> Weighted:
     """The same pairs with the products of both weights; squares of steps stay exact."""
-    if one is other and one.level is not None and int(one.level.max()) ** 2 <= LARGEST_LEVEL:
+    if one is other and one.level is not None:  # up to 2**40; `split` proves that sums fit, or not
         return replace(one, level=frozen(one.level**2), denominator=one.denominator**2)
     with np.errstate(over="ignore"):  # an infinite product is refused
         weight = _finite(one.weight * other.weight)
+    weight[weight < TINY] = 0.0
     return replace(one, band=None, level=None, denominator=1, given_weight=frozen(weight))
 
 
 def _over(above: F64, below: F64) -> F64:
     """``above / below``, and 0 where either is 0."""
-    _finite(below)
+    both = (above > 0) & (below > 0)
     with np.errstate(over="ignore"):  # an infinite quotient is refused
-        both = (above > 0) & (below > 0)
-        return _finite(np.divide(above, below, out=np.zeros_like(below), where=both))
+        return _finite(np.divide(above, _finite(below), out=np.zeros_like(below), where=both))
 
 
 def _finite(values: F64) -> F64:
@@ -291,7 +294,7 @@ def _finite(values: F64) -> F64:
                 Fault(
                     "APL-F03",
                     "weights too small or too large to divide by",
-                    "a quotient of these weights is beyond 1e308, the largest number that is held",
+                    "a sum or quotient of these weights is beyond 1e308, which float64 cannot hold",
                     "give the decay a limit, or cut the catchment with within=",
                 )
             ]

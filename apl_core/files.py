@@ -213,7 +213,10 @@ def read_csv(path: Path, find: Find, is_text: IsText) -> Raw:
             name: pa.dictionary(pa.int32(), pa.string()) if is_text(column) else pa.float64()
             for column, name in header.columns.items()
         }
-        table = _csv_table(path, types, skip, SEPARATORS[separator], encoding)
+        if len(lines) == skip + 1 < HEADER_ROWS:  # a header that ends the file: no rows
+            table = pa.schema(types).empty_table()
+        else:
+            table = _csv_table(path, types, skip, SEPARATORS[separator], encoding)
         whole = _gzipped(path) or _ends_a_line(path)
     except OSError as error:
         title = f"damaged file: {_first_line(error)}"

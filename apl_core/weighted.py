@@ -122,6 +122,43 @@ class Weighted:
         )
         return limbs.join(sums, self.denominator)
 
+    def access_many(self, supplies: F64, demand: F64, *, threads: int = 1) -> F64:
+        """Both steps for many supplies over one demand, A of each.
+
+        Several professions or years over the same pairs need nothing more: a year is a demand and
+        its supplies, a profession a decay (`Catchment.weigh`), both of them over one `Catchment`.
+
+        Parameters
+        ----------
+        supplies : float64[k, n]
+            One scenario a row, in the order of ``land.codes``; finite, ≥ 0.
+        demand : float64[n]
+        threads : int
+            The result has the same bits for any number.
+
+        Returns
+        -------
+        float64[k, n]
+            Row by row the bits of ``access(ratio(supply, demand))``: steps in whole numbers, other
+            decays in float64 in the order of positions.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> from apl_core import Catchment, Steps, Territory
+        >>> land = Territory.from_codes(["A", "B"])
+        >>> times = pa.table({"origine": ["A", "A", "B", "B"], "destination": ["A", "B", "A", "B"],
+        ...                   "minutes": [0.0, 12.0, 12.0, 0.0]})
+        >>> weighted = Catchment.build(times, land).weigh(
+        ...     Steps.of([10, 15, 20], ["1", "2/3", "1/3"], closed="left"))
+        >>> supplies = np.array([[1.0, 0.0], [2.0, 0.0]])
+        >>> (weighted.access_many(supplies, np.array([400.0, 900.0])) * 100_000).round(3).tolist()
+        [[100.0, 66.667], [200.0, 133.333]]
+        """
+        from apl_core.many import access_many  # compiled for those alone who ask many questions
+
+        return access_many(self, supplies, demand, threads=threads)
+
     def arithmetic(self, *vectors: F64) -> str:
         """``"exact"`` or ``"float64"``: how sums over these vectors are carried."""
         if self.level is None:

@@ -56,13 +56,13 @@ ORDERED = re.compile(r"(Eq|NotEq)_(Lt|Gt)")
 
 def noise(tree: ast.Module) -> Iterator[tuple[ast.expr, re.Pattern[str]]]:
     """Where mutants of some operators say nothing: annotations, messages, options of dataclasses,
-    the order of texts."""
+    the star before keyword-only arguments, the order of texts."""
     every = re.compile("")
     for node in ast.walk(tree):
         if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
             yield node.annotation, every
-        elif isinstance(node, ast.FunctionDef) and node.returns:
-            yield node.returns, every
+        elif isinstance(node, ast.FunctionDef):
+            yield from ((part, every) for part in (node.returns, signature(node)) if part)
         elif isinstance(node, ast.JoinedStr):
             yield node, every
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dataclass":
@@ -71,6 +71,16 @@ def noise(tree: ast.Module) -> Iterator[tuple[ast.expr, re.Pattern[str]]]:
             sides = (node.left, *node.comparators)
             if any(isinstance(s, ast.Constant) and isinstance(s.value, str) for s in sides):
                 yield node, ORDERED
+
+
+def signature(node: ast.FunctionDef) -> ast.expr | None:
+    """The arguments of a function that has keyword-only ones, as one place."""
+    first, last = (node.args.args or node.args.kwonlyargs)[:1], node.args.kwonlyargs[-1:]
+    if not last:
+        return None
+    start, end = first[0], last[0]
+    return ast.Name("", lineno=start.lineno, col_offset=start.col_offset - 2,
+                    end_lineno=end.end_lineno, end_col_offset=end.end_col_offset)  # fmt: skip
 
 
 def is_noise(spec: MutationSpec, places: list[tuple[ast.expr, re.Pattern[str]]]) -> bool:

@@ -409,6 +409,7 @@ PLAIN = {**region_of((1, 10, LOW)), "01050": Area("93", Fraction(2), 7, LOW)}
         ({"01098": LEAST}, "m", TableError, "APL-C02", "unknown BVCV"),
         ({"01001": "sur_dotee"}, "m", TableError, "APL-D01", "the text does not have"),
         ({"01001": LEAST}, "  ", TableError, "APL-D01", "missing value"),
+        ({"01001": LEAST}, "\u00a0", TableError, "APL-D01", "without a motive"),
         ({"01001": "parfaite"}, "m", TableError, "APL-D01", "unknown value"),
         ({"01050": LEAST}, "m", MarginError, "APL-G07", "region 93"),
         ({"01099": LEAST}, "m", MarginError, "APL-G06", "not provided"),
@@ -429,6 +430,7 @@ def test_only_the_region_in_charge_decides_and_exchange_regimes_say_what_meanwhi
     with pytest.raises(MarginError) as caught:
         adapt(zones_of(PLAIN), decided, LAW, region="84")
     assert "intermediaire" not in str(caught.value)
+    assert (caught.value.rows, caught.value.values) == ((1,), ("01050",))
 
 
 def test_each_bvcv_of_the_region_has_a_class() -> None:

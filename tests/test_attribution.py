@@ -26,7 +26,7 @@ import apl
 from apl.__main__ import cli
 from apl.regions.attribution import annexes, astride, by_prefix
 from apl.regions.attribution_text import annexes_text, describe, describe_annexes, text
-from apl_core import FileError, RuleError, TableError, UsageError
+from apl_core import FileError, MarginError, RuleError, TableError, UsageError
 from apl_core.tables import checked
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
@@ -320,6 +320,20 @@ def test_a_zoning_of_other_communes_is_refused() -> None:
         annexes(other, communes(FAQ), LAW, region="84")
     assert refused.value.fault == "APL-C15"
     assert refused.value.values == ("03082 (75, by these communes 84)",)
+    places = communes([(code, where, 2 * count, unit) for code, where, count, unit in FAQ])
+    with pytest.raises(TableError, match="other inhabitants") as refused:
+        annexes(table, places, LAW, region="84")
+    assert refused.value.values[0] == "01305 (3,260, of these communes 6,520)"
+
+
+def test_a_commune_without_a_class_is_in_no_list_of_an_arrete() -> None:
+    table = zoning(FAQ, ZONES)
+    column = [None if code == "03082" else ZONES[code] for code in table["code_bvcv"].to_pylist()]
+    none = table.set_column(table.column_names.index("zone"), "zone", [pa.array(column)])
+    with pytest.raises(MarginError) as refused:
+        annexes(none, communes(FAQ), LAW, region="84")
+    assert (refused.value.fault, refused.value.values) == ("APL-G08", ("03082",))
+    assert annexes(none, communes(FAQ), LAW, region="93").num_rows
 
 
 # --- on files ------------------------------------------------------------------------------------

@@ -189,6 +189,17 @@ def test_other_populations_are_noticed() -> None:
     assert texts[1] == ["1 BVCV have other populations after; those before are counted: 01002"]
 
 
+def test_swapped_lists_and_other_regions_of_attribution_are_noticed() -> None:
+    after = adapt(SMALL, table_of({"01001": LEAST}), LAW, region="84")
+    told = {n.fault: n.text for n in audit(after, SMALL, LAW, region="84").noticed}
+    assert told["APL-G11"].endswith("the two are swapped: 01001")
+    assert not {n.fault for n in audit(SMALL, after, LAW, region="84").noticed} & {"APL-G11"}
+    regions = pa.array(["84", "93", None, "84"])
+    elsewhere = listed(LOW, LOW, MIDDLE, REST).append_column("code_region", regions)
+    told = {n.fault: n.text for n in audit(SMALL, elsewhere, LAW, region="84").noticed}
+    assert told["APL-C15"].endswith("01002 (93)")
+
+
 # --- totals --------------------------------------------------------------------------------------
 
 
@@ -342,6 +353,8 @@ def test_one_class_may_be_left_out_and_takes_the_rest() -> None:
         (shares("0.4", "1.0", zones=ZONES[:2]), TableError, "no share for intermediaire"),
         (shares("1", "1", "1", "97", zones=[*ZONES[:3], "vivier"]), TableError, "vivier"),
         (shares("1", "1", "1", "97").drop_columns("precision"), TableError, "precision"),
+        (shares("1", "1", "1", "97", precision="0.1"), TableError, "0.01 is not printed to 0.1"),
+        (shares("1", "1", "1", "97", precision="1"), TableError, "0.97 is not printed to 1"),
         (persons(0, 0, 0, 0), UsageError, "no inhabitants"),
         (PACA_2025.slice(0, 0), UsageError, "does not have it"),
         (listed(LOW, LOW, MIDDLE, REST), TableError, "code_region or population"),
@@ -352,7 +365,24 @@ def test_totals_that_cannot_be(table: pa.Table, error: type[AplError], said: str
         audit(table, PACA_2025, LAW, region="93")
 
 
+def test_a_share_that_is_not_that_of_its_persons_is_noticed() -> None:
+    """29.1 / 100 is 0.29100000000000004 in float64, and printed to a tenth all the same."""
+    counts = persons(4, 10, 291, 695)
+    told = []
+    for last in ("69.5", "69.7"):
+        printed = shares("0.4", "1.0", "29.1", last)
+        both = printed.append_column("population", counts.column("population"))
+        both = both.set_column(1, "part", pa.array([0.004, 0.01, 29.1 / 100, float(last) / 100]))
+        notices = audit(both, both, LAW, region="93").noticed
+        told.append([n.text for n in notices if "persons are held" in n.text])
+    assert told[0] == []
+    assert f"before: persons and printed shares disagree, persons are held: {REST}" in told[1][0]
+    assert len(told[1]) == 2
+
+
 def test_what_is_asked_for_exists() -> None:
+    with pytest.raises(UsageError, match="not the code of a region"):
+        audit(PRINTED_PACA, PACA_2025, LAW, region="zz")
     with pytest.raises(RuleError, match="no regime named"):
         audit(PRINTED_PACA, PACA_2025, LAW, region="93", regime="x")
     with pytest.raises(UsageError, match="no region '24'"):
@@ -420,3 +450,12 @@ def test_files_are_told_by_their_headers(tmp_path: Path) -> None:
         with pytest.raises(TableError, match="zone"):
             read(tmp_path / "bad.csv")
     assert auditing.read_after(tmp_path / "b.csv").column("zone").to_pylist()[0] == LOW
+
+
+def test_the_parts_of_a_run_are_totals_and_the_country_is_no_region(tmp_path: Path) -> None:
+    areas = SMALL.drop_columns("zone").append_column("population_standardisee", [[1.0] * 4])
+    pa_csv.write_csv(apl.rank(areas, LAW).parts, tmp_path / "parts.csv")
+    table = auditing.read_before(tmp_path / "parts.csv")
+    assert audit(table, table, LAW, region="84").accepted
+    with pytest.raises(UsageError, match="not the code of a region"):
+        audit(table, table, LAW, region="FR")

@@ -23,8 +23,8 @@ def apl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 
 def test_every_command_has_help() -> None:
-    commands = {"run", "check", "bvcv", "zone", "rules", "travel-times", "adapt", "audit"}
-    commands |= {"annexes", "attribution", "benefits", "revision"}
+    commands = {"run", "check", "bvcv", "zone", "rules", "travel-times", "simulate"}
+    commands |= {"adapt", "audit", "annexes", "attribution", "benefits", "revision"}
     assert set(cli.commands) == commands
     for command in cli.commands.values():
         assert command.help, command.name

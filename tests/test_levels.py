@@ -147,17 +147,17 @@ def test_each_region_counts_its_own_inhabitants_and_the_unit_has_one_class() -> 
     assert parts["27", "zone_intervention_prioritaire"] == (1, 20, 20 / 70)
     assert parts["27", "hors_vivier"] == (1, 50, 50 / 70)
     assert parts[FRANCE, "zone_intervention_prioritaire"] == (1, 50, 0.5)
+    assert parts[FRANCE, "hors_vivier"] == (1, 50, 0.5)
     assert sum(p[1] for (region, _), p in parts.items() if region == FRANCE) == 100
 
 
-def test_a_territory_outside_the_table_is_whole_in_its_region() -> None:
+def test_territories_outside_the_table_are_whole_in_their_regions() -> None:
     own = own_inhabitants(ASTRIDE, DOCTORS)
     found = rank(apl.aggregate(SCORES, ASTRIDE, DOCTORS), DOCTORS, inhabitants=own,
-                 territories_without_apl={"06": 7})  # fmt: skip
+                 territories_without_apl={"03": 2, "06": 7})  # fmt: skip
     low = {p["code_region"]: (p["bvcv"], p["population"]) for p in found.parts.to_pylist()
            if p["zone"] == "zone_intervention_prioritaire"}  # fmt: skip
-    if DOCTORS.zoning.without_apl == "lowest":
-        assert low == {"06": (0, 7), "27": (1, 20), "84": (1, 30), FRANCE: (1, 57)}
+    assert low == {"03": (0, 2), "06": (0, 7), "27": (1, 20), "84": (1, 30), FRANCE: (1, 59)}
 
 
 def test_whole_units_count_where_most_live() -> None:

@@ -141,6 +141,19 @@ HOSTILE = {
         '[law.zoning]\nclasses = [{ zone = "tres_sous_dotee", share = "9/8" }]',
         "more than 1",
     ),
+    "shares of a region over one": (
+        '[law.shares]\nunit = "1/1000"\nregions = { 93 = ["50.0", "40.1", "10.0", "0.2"] }',
+        "law.shares: the shares of 93 add up to 100.3 %",
+    ),
+    "a unit of no digit": (
+        '[law.shares]\nunit = "7"\nregions = { 93 = ["0.4", "1.0", "29.0", "0.1"] }',
+        "law.shares: unit = 7",
+    ),
+    "a region that is none": (
+        '[law.shares]\nunit = "1/1000"\nregions = { 99 = ["0.4", "1.0", "29.0", "0.1"] }',
+        "law.shares.regions: '99'",
+    ),
+    "the block that cannot be": (DECAY.replace('"1/4"', '"5/4"'), "law.decay: weights"),
     "a class that regimes name": (
         '[law.zoning]\nclasses = [{ zone = "tres_sous_dotee", share = "1/8" }]',
         "regime zones_echange_2020: sous_dotee is no class of this text",

@@ -103,7 +103,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert plain.exception is None
     assert "BVCV by earlier class (rows) and later class (columns)" in plain.stdout
     assert isinstance(run(*arguments).exception, TableError)
-    for wrong in (way[:2], way[2:], law[:2], law[2:4], ["--parameters", str(moves)],
+    turned = [*way[:3], way[4], way[3]]
+    for wrong in (turned, way[:2], way[2:], law[:2], law[2:4], ["--parameters", str(moves)],
                   [*law[:2], "--on-before", "2026-01-01", "--on-after", "2025-01-01"]):  # fmt: skip
         assert isinstance(run(*arguments, *wrong).exception, click.UsageError), wrong
 

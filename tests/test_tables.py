@@ -365,8 +365,9 @@ def test_cantons_take_their_mark_where_they_can_be_told_apart() -> None:
 
 def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     rows = [["code_bvcv", "zone", "motif"]]
-    for form in ("comma", "xlsx"):
-        assert read_table(written(tmp_path, rows, form), "decisions").num_rows == 0
+    (tmp_path / "cut.csv").write_text(",".join(rows[0]), encoding="utf-8")
+    for path in (written(tmp_path, rows, "comma"), written(tmp_path, rows, "xlsx"), "cut.csv"):
+        assert read_table(tmp_path / path, "decisions").num_rows == 0
 
 
 # --- tables in memory --------------------------------------------------------------------------

@@ -355,6 +355,12 @@ def test_equal_apl_the_smaller_population_comes_first_then_the_code() -> None:
     assert "B, C, A" in noticed[0].text
 
 
+def test_tied_are_those_at_the_cut_alone() -> None:
+    first, *others = rank(table(row((0.5, 5), (1, 10), (1, 15), (2, 70))), LAW).cuts
+    assert (first.apl, first.tied) == (1.0, ("B", "C"))
+    assert [cut.tied for cut in others] == [(), ()]
+
+
 def test_units_without_apl_come_first_or_not_at_all() -> None:
     units = row((None, 10), (1, 5), (2, 15), (3, 70))
     lowest = rank(table(units), LAW)

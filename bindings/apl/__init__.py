@@ -23,33 +23,72 @@ if TYPE_CHECKING:
     from apl.regions.attribution import annexes, astride
     from apl.regions.audit import Audit, audit
     from apl.regions.revision import Revision, revise
+    from apl.scenarios.marginal import lifted, marginal
+    from apl.scenarios.opened import open_run
+    from apl.scenarios.places import Places, best_places
+    from apl.scenarios.simulate import Simulation, simulate
+    from apl.scenarios.situation import Situation, situation
     from apl.travel import travel_times
     from apl.zoning import Ranking, classify, rank
     from apl_core.catchment import Catchment
-    from apl_core.decay import Band, Exponential, Gaussian, Power, Steps
+    from apl_core.decay import (
+        Band,
+        Epanechnikov,
+        Exponential,
+        Gaussian,
+        Logistic,
+        Power,
+        Steps,
+        Table,
+    )
     from apl_core.errors import AplError, FileError, MarginError, RuleError, TableError
+    from apl_core.family import FAMILY, bfca, e2sfca, i2sfca, kd2sfca, m2sfca, three_sfca, two_sfca
     from apl_core.tables import checked, read_table
     from apl_core.territory import Territory
 
 # Each name is imported when it is first asked for: `apl --help` must not wait for Numba.
 _HOME = {
     "apl.activity": ("demand", "supply"),
-    "apl.regions.adaptation": ("Adapted", "adapt", "adapted", "suggest"),
-    "apl.regions.attribution": ("annexes", "astride"),
-    "apl.regions.audit": ("Audit", "audit"),
     "apl.aids.benefits": ("contracts", "zone_benefits"),
+    "apl.aids.payments": ("contract_payments",),
     "apl.bvcv": ("aggregate", "build_bvcv"),
     "apl.indicator": ("access",),
     "apl.law": ("Rules", "rules"),
     "apl.parameters": ("Parameters", "read_parameters"),
-    "apl.aids.payments": ("contract_payments",),
     "apl.pipeline": ("Run", "run"),
+    "apl.regions.adaptation": ("Adapted", "adapt", "adapted", "suggest"),
+    "apl.regions.attribution": ("annexes", "astride"),
+    "apl.regions.audit": ("Audit", "audit"),
     "apl.regions.revision": ("Revision", "revise"),
+    "apl.scenarios.marginal": ("lifted", "marginal"),
+    "apl.scenarios.opened": ("open_run",),
+    "apl.scenarios.places": ("Places", "best_places"),
+    "apl.scenarios.simulate": ("Simulation", "simulate"),
+    "apl.scenarios.situation": ("Situation", "situation"),
     "apl.travel": ("travel_times",),
     "apl.zoning": ("Ranking", "classify", "rank"),
     "apl_core.catchment": ("Catchment",),
-    "apl_core.decay": ("Band", "Exponential", "Gaussian", "Power", "Steps"),
+    "apl_core.decay": (
+        "Band",
+        "Epanechnikov",
+        "Exponential",
+        "Gaussian",
+        "Logistic",
+        "Power",
+        "Steps",
+        "Table",
+    ),
     "apl_core.errors": ("AplError", "FileError", "MarginError", "RuleError", "TableError"),
+    "apl_core.family": (
+        "FAMILY",
+        "bfca",
+        "e2sfca",
+        "i2sfca",
+        "kd2sfca",
+        "m2sfca",
+        "three_sfca",
+        "two_sfca",
+    ),
     "apl_core.tables": ("checked", "read_table"),
     "apl_core.territory": ("Territory",),
 }
@@ -69,23 +108,30 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "FAMILY",
     "Adapted",
     "AplError",
     "Audit",
     "Band",
     "Catchment",
+    "Epanechnikov",
     "Exponential",
     "FileError",
     "Gaussian",
+    "Logistic",
     "MarginError",
     "Parameters",
+    "Places",
     "Power",
     "Ranking",
     "Revision",
     "RuleError",
     "Rules",
     "Run",
+    "Simulation",
+    "Situation",
     "Steps",
+    "Table",
     "TableError",
     "Territory",
     "access",
@@ -95,20 +141,33 @@ __all__ = [
     "annexes",
     "astride",
     "audit",
+    "best_places",
+    "bfca",
     "build_bvcv",
     "checked",
     "classify",
     "contract_payments",
     "contracts",
     "demand",
+    "e2sfca",
+    "i2sfca",
+    "kd2sfca",
+    "lifted",
+    "m2sfca",
+    "marginal",
+    "open_run",
     "rank",
     "read_parameters",
     "read_table",
     "revise",
     "rules",
     "run",
+    "simulate",
+    "situation",
     "suggest",
     "supply",
+    "three_sfca",
     "travel_times",
+    "two_sfca",
     "zone_benefits",
 ]

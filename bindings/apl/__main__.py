@@ -9,11 +9,11 @@ import traceback
 
 import click
 
-from apl.commands import national, regional
+from apl.commands import national, regional, scenarios
 from apl.commands.shared import cli
 
 DEFECT, RESOURCES, INTERRUPTED = 1, 7, 130
-__all__ = ["cli", "main", "national", "regional"]  # importing the two registers their commands
+__all__ = ["cli", "main", "national", "regional", "scenarios"]  # importing registers commands
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ class Contents:
 def contents(table: pa.Table, file_format: str, *, synthetic: bool = False) -> Contents:
     """What `write_results` writes of one table."""
     sink = pa.BufferOutputStream()
-    _encode(_marked(table, file_format) if synthetic else table, sink, file_format)
+    _encode(marked(table, file_format) if synthetic else table, sink, file_format)
     data = sink.getvalue()
     return Contents(data, hashlib.sha256(data).hexdigest())
 
@@ -184,7 +184,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _marked(table: pa.Table, file_format: str) -> pa.Table:
+def marked(table: pa.Table, file_format: str) -> pa.Table:
     """A table that says of itself that it describes no real place; CSV has no metadata."""
     from apl.inputs import SYNTHETIC  # which hashes its files with this module
 

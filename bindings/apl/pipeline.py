@@ -25,7 +25,7 @@ from apl.noticed import (
     zone_notices,
 )
 from apl.parameters import Parameters
-from apl.provenance import described, versions
+from apl.provenance import described, stamped, synthetic, versions
 from apl.travel import estimate_of
 from apl_core import Catchment, Territory, Weighted, refuse_if
 
@@ -170,7 +170,7 @@ def run(
             progress("two steps")
             found = indicator.solved(near.result(), etp, demand, rules, threads=threads)
         kind = density if near is None else indicator
-        result = kind.table(started.land.result(), found, communes)
+        result = stamped(kind.table(started.land.result(), found, communes), rules)
         ready = {}
         if out is not None:  # the largest by far, encoded while the others come about
             whole = partial(outputs.contents, result, file_format, synthetic=given.synthetic)
@@ -261,7 +261,9 @@ def zone(
     communes = counted.counted(communes, rules, published=apl)
     areas = bvcv.aggregate(apl, communes, rules)
     ranking = _ranked(areas, communes, rules, parameters)
+    made_up = synthetic(*tables.values())
     seen = (
+        *((Notice("APL-S01", SYNTHETIC),) if made_up else ()),
         *unused_parameters(parameters, computed=False),
         *without_apl(apl, communes),
         *noticed.vintages(tables, rules),
@@ -270,6 +272,7 @@ def zone(
     )
     manifest = {
         "software": versions(),
+        "synthetic": made_up,
         "inputs": [described(name, tables[name], (files or {}).get(name)) for name in tables],
         "rules": rules.as_dict(),
         "options": {"parameters": asdict(parameters)},

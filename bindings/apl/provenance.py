@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from apl.outputs import SYNTHETIC_COLUMN, SYNTHETIC_KEY, sha256
+from apl.outputs import SYNTHETIC_COLUMN, SYNTHETIC_KEY, marked, sha256
 from apl_core import Fault, refuse_if
 from apl_core.tables import notes_of
 
@@ -83,14 +83,8 @@ def synthetic(*tables: pa.Table) -> bool:
 
 def carried(table: pa.Table, path: Path, *sources: pa.Table) -> pa.Table:
     """A table to be written to a file, which says so where its sources describe no real place."""
-    from apl.inputs import SYNTHETIC  # which hashes its files with `outputs`
-
-    if not synthetic(*sources):
-        return table
-    if path.suffix.lower() == ".csv":
-        return table.append_column(SYNTHETIC_COLUMN, pa.repeat(pa.scalar(True), table.num_rows))
-    known = table.schema.metadata or {}
-    return table.replace_schema_metadata({**known, SYNTHETIC_KEY: SYNTHETIC.encode()})
+    file_format = path.suffix.lower().removeprefix(".")
+    return marked(table, file_format) if synthetic(*sources) else table
 
 
 def _of_another_text(name: str, law: dict[str, Any], rules: Rules) -> Fault:

@@ -187,7 +187,10 @@ def zone(
         file_format=file_format,
         overwrite=overwrite,
     )
-    found = summary.describe(done.rules, done.ranking, done.noticed)
+    found = {
+        "synthetic": done.manifest["synthetic"],
+        **summary.describe(done.rules, done.ranking, done.noticed),
+    }
     tell(found, as_json, summary.text, out)
 
 

@@ -21,7 +21,7 @@ from apl.commands.shared import Existing, cli, output_options, say, tell
     "--threshold", type=float, help="Of --best: an APL; else where the lowest class ends."
 )
 @click.option("--objective", type=click.Choice(["persons", "shortfall"]), default="persons",
-              show_default=True, help="Of --best: persons lifted, or FTE less missing.")  # fmt: skip
+              show_default=True, help="Of --best: persons lifted, FTE less missing.")  # fmt: skip
 @click.option("--seconds", type=float, default=60.0, show_default=True,
               help="Of --best: to prove the optimum.")  # fmt: skip
 @click.option("--out", type=Existing, help="Folder of the results: those of a run, with it all.")
@@ -61,7 +61,9 @@ def simulate(
     say("reading and indexing")
     found = opened.open_run(run, source)
     place, rules = found.place, found.rules
-    added, supply = changed_supply(place, [tuple(item.partition("=")[::2]) for item in add])
+    added, supply = changed_supply(
+        place, [(code, fte) for code, _, fte in (item.partition("=") for item in add)]
+    )
     told = None
     if best is not None and region is not None:
         say("best places")
@@ -77,10 +79,7 @@ def simulate(
     done = simulate(place, rules, added, hold_cuts=hold_cuts)
     summary = {**simulate_text.describe(found, done), "places": told}
     if out is not None:
-        after = done.after
-        results = {"apl_communes": after.communes, "bvcv": after.ranking.bvcv,
-                   "parts_regionales": after.ranking.parts}  # fmt: skip
-        write_results(out, results, simulate_text.manifest(found, done, summary),
+        manifest = simulate_text.manifest(found, done, summary)
+        write_results(out, simulate_text.results(found, done), manifest,
                       file_format=file_format, overwrite=overwrite)  # fmt: skip
-        summary["out"] = str(out)
-    tell(summary, as_json, simulate_text.text)
+    tell(summary, as_json, simulate_text.text, out)

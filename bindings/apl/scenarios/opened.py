@@ -64,9 +64,11 @@ def open_run(folder: str | Path, source: str | Path | None = None) -> Opened:
     folder = Path(folder)
     manifest = _manifest(folder)
     law = _law(manifest, folder)
-    tables = _tables(manifest, folder, None if source is None else Path(source), law)
+    faults, tables = _tables(manifest, folder, None if source is None else Path(source), law)
+    refuse_if([*_other_results(manifest, folder), *faults], FileError)
     asked = manifest["options"]
-    stored = _results(manifest, folder, "apl_communes")
+    name = next(name for name in manifest["outputs"] if name.startswith("apl_communes."))
+    stored = read_table(folder / name, "apl_communes")
     times = tables("temps_de_parcours")
     assert times is not None
     outside = asked["parameters"]["territories_without_apl"]
@@ -122,19 +124,19 @@ def _law(manifest: Mapping[str, Any], folder: Path) -> Rules:
     return law
 
 
-def _results(manifest: Mapping[str, Any], folder: Path, wanted: str) -> pa.Table:
-    """One table of the run, none of its outputs having changed."""
-    changed = [
+def _other_results(manifest: Mapping[str, Any], folder: Path) -> Iterator[Fault]:
+    """The outputs of the run that have changed since, or are gone."""
+    changed = (
         name for name, entry in manifest["outputs"].items()
         if not (folder / name).is_file() or sha256(folder / name) != entry["sha256"]
-    ]  # fmt: skip
-    refuse_if(_changed(changed, "results", str(folder)), FileError)
-    name = next(name for name in manifest["outputs"] if name.startswith(f"{wanted}."))
-    return read_table(folder / name, wanted)
+    )  # fmt: skip
+    yield from _changed(list(changed), "results", str(folder))
 
 
-def _tables(manifest: Mapping[str, Any], folder: Path, source: Path | None, law: Rules) -> Tables:
-    """What gives an input table of the run by its name; None where the run had none."""
+def _tables(
+    manifest: Mapping[str, Any], folder: Path, source: Path | None, law: Rules
+) -> tuple[Iterator[Fault], Tables]:
+    """Inputs that are not the run's, and what gives an input table by its name (None: none)."""
     listed = {entry["table"]: entry for entry in manifest["inputs"]}
     hashed = {name: entry["sha256"] for name, entry in listed.items() if "sha256" in entry}
     time = manifest["options"]["time"]
@@ -142,7 +144,7 @@ def _tables(manifest: Mapping[str, Any], folder: Path, source: Path | None, law:
         if source is not None:
             raise UsageError([_input("not needed", "the embedded country is at hand", "leave it")])
         country = embedded(law)
-        return country.get
+        return iter(()), country.get
     if not hashed:
         why = "its inputs were tables in memory, which no file can be held against"
         mend = "apl.situation() and apl.simulate() in Python"
@@ -155,13 +157,12 @@ def _tables(manifest: Mapping[str, Any], folder: Path, source: Path | None, law:
         entry["file"] for name, entry in listed.items()
         if name not in files or sha256(files[name]) != hashed[name]
     ]  # fmt: skip
-    refuse_if(_changed(changed, "inputs", str(source)), FileError)
 
     def read(name: str) -> pa.Table | None:
         choose = {"minutes": time} if time and name == "temps_de_parcours" else None
         return read_table(files[name], name, choose=choose) if name in files else None
 
-    return read
+    return _changed(changed, "inputs", str(source)), read
 
 
 def _changed(names: list[str], what: str, where: str) -> Iterator[Fault]:

@@ -215,14 +215,16 @@ def _greedy(problem: _Problem, n: int) -> list[int]:
 def _optimum(problem: _Problem, n: int, seconds: float) -> tuple[NDArray[np.int64], float]:
     """The best whole numbers of FTE by commune, and what no choice passes."""
     from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_matrix, diags, hstack, identity
+    from scipy.sparse import csr_matrix, hstack, identity
 
     areas, communes = problem.effect.shape
     if not communes:
         return np.zeros(0, dtype=np.int64), 0.0
     lack = problem.threshold - problem.apl
-    # of each BVCV, the part of its lack that is filled: Σ effect · x / lack ≥ filled, filled ≤ 1
-    filled = hstack([diags(1 / lack) @ csr_matrix(problem.effect), -identity(areas)], format="csr")
+    # of each BVCV, the part of its lack that is filled: Σ effect · x / lack ≥ filled, filled ≤ 1.
+    # FTE are whole: one that fills more than all fills all, which the solver finds sooner
+    part = csr_matrix(np.minimum(problem.effect / lack[:, None], 1.0))
+    filled = hstack([part, -identity(areas)], format="csr")
     everywhere = csr_matrix(np.concatenate([np.ones(communes), np.zeros(areas)]))
     whole = problem.objective == "persons"  # lifted or not; the shortfall counts parts
     worth = problem.persons if whole else problem.weight * lack

@@ -132,6 +132,7 @@ def changed_supply(
         fte, said = _number(text), f"{code}={text}"
         if code in added:
             wrong.setdefault("twice", []).append(said)
+            continue
         added[code] = fte
         if not math.isfinite(fte) or abs(fte) > LARGEST:
             wrong.setdefault("number", []).append(said)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from apl.provenance import versions
+import pyarrow as pa
+
+from apl.lines import aligned, law_line, made_up, region_name, supplied_lines, written_lines
+from apl.provenance import stamped, versions
 from apl.scenarios.opened import Opened
 from apl.scenarios.places import Choice, Places
 from apl.scenarios.simulate import Simulation
-from apl.summary import REGIONS, aligned
 from apl.zoning import FRANCE
 
 FIRST = 10  # lines of a list that people read; --json has all
@@ -64,6 +67,17 @@ def manifest(run: Opened, done: Simulation, told: Mapping[str, Any]) -> dict[str
     }
 
 
+def results(run: Opened, done: Simulation) -> dict[str, pa.Table]:
+    """The tables of a run, which say of themselves that they are a simulation's."""
+    supplied = f"simulation: {sum(done.added.values()):+g} FTE in {len(done.added):,} communes"
+    more = (supplied, "simulation: the cuts of the run before, held")[: 1 + done.hold_cuts]
+    rules = dataclasses.replace(run.rules, supplied=(*run.rules.supplied, *more))
+    after = done.after
+    tables = {"apl_communes": after.communes, "bvcv": after.ranking.bvcv,
+              "parts_regionales": after.ranking.parts}  # fmt: skip
+    return {name: stamped(table, rules) for name, table in tables.items()}
+
+
 def describe_places(found: Places) -> dict[str, Any]:
     """The choices, their values, and what is proved of them."""
 
@@ -88,13 +102,8 @@ def describe_places(found: Places) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The same as a person reads it."""
-    lines = []
-    if found["synthetic"]:
-        lines.append("SYNTHETIC COUNTRY: no figure below describes a real place.")
-    law = found["law"]
-    lines.append(f"{found['profession']} · {law['text'].split(' relatif')[0]} (NOR {law['nor']})")
-    lines += [f"supplied by the caller, not law: {c}" for c in
-              found["supplied_by_the_caller_not_law"]]  # fmt: skip
+    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
+    lines += supplied_lines(found)
     lines += _places(found["places"]) if found.get("places") else []
     added = ", ".join(f"{code} {fte:+g}" for code, fte in found["added"].items())
     lines += [f"FTE: {added or 'none'}", f"Cuts: {CUTS[found['cuts']]}"]
@@ -109,9 +118,7 @@ def text(found: Mapping[str, Any]) -> str:
     regions = [row for row in found["regions"] if row["code_region"] != FRANCE]
     lines += _table(["Region", "Zone", "BVCV", "then", "Inhabitants", "then"],
                     map(_region, regions))  # fmt: skip
-    if found.get("out"):
-        lines += ["", f"Written: {found['out']}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *written_lines(found)])
 
 
 def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
@@ -123,7 +130,7 @@ def _table(head: list[str], rows: Iterator[list[str]]) -> list[str]:
 
 
 def _moved(area: Mapping[str, Any]) -> float:
-    return abs((area["apl_apres"] or 0.0) - (area["apl_avant"] or 0.0))
+    return abs(float(area["apl_apres"] or 0) - float(area["apl_avant"] or 0))
 
 
 def _area(row: Mapping[str, Any]) -> list[str]:
@@ -134,10 +141,9 @@ def _area(row: Mapping[str, Any]) -> list[str]:
 
 
 def _region(row: Mapping[str, Any]) -> list[str]:
-    code = row["code_region"]
     counts = [f"{row[f'{name}_{when}']:,}" for name in ("bvcv", "population")
               for when in ("avant", "apres")]  # fmt: skip
-    return [f"{code} {REGIONS.get(code, '')}", row["zone"], *counts]
+    return [region_name(row["code_region"]), row["zone"], *counts]
 
 
 def _levels(found: Mapping[str, Any]) -> list[str]:
@@ -158,8 +164,8 @@ def _places(found: Mapping[str, Any]) -> list[str]:
     if found["optimum"] is not None:
         best = found["optimum"]
         lines.append(f"  optimum  {_number(best['value'])}  {_listed(best['places'])}")
-        proof = "proved" if found["proved"] else (
-            f"NOT proved in the time given: no choice passes {_number(found['bound'])}")  # fmt: skip
+        unproved = f"NOT proved in the time given: no choice passes {_number(found['bound'])}"
+        proof = "proved" if found["proved"] else unproved
         lines.append(f"  {proof}; it gains {_number(found['gap'])} over the greedy choice")
     return lines
 

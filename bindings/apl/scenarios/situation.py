@@ -90,7 +90,7 @@ def outcome(
     """The APL, the BVCV and their zones, with another supply (float64[n]) than the situation's."""
     etp = place.supply if supply is None else supply
     found = indicator.two_steps(place.pairs, etp, place.demand, rules, threads=threads)
-    result = indicator.table(place.pairs, found, place.communes)
+    result = indicator.table(place.pairs.land, found, place.communes)
     ranking = zoning.rank(
         bvcv.aggregate(result, place.communes, rules),
         rules,
