@@ -162,7 +162,7 @@ class Sums:
         self._stamp += 1
         count = self._nudge(at, olds, values) if self._scale else self._again(at)
         rows, before = self._rows[:count].copy(), self._before[:count] / self._divisor
-        if len(places) > 1:
+        if len(places) > 1:  # the rows of one place stand in order
             order = np.argsort(rows)
             rows, before = rows[order], before[order]
         return rows, before, self._joined[rows] / self._divisor

@@ -33,15 +33,16 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"apl": "bindings/apl", "apl_core": "apl_core", "apl_schemas": "data_schemas"}
 # The tests that hold each module, those that fail soonest first.
-PAGES = ("law", "overlays", "pages", "refusals")
-REGIONS = ("adaptation", "adapt_command", "audit")
+PAGES = ("law", "overlays", "pages")
+REGIONS = ("gauges", "adaptation", "adapt_command")
 TESTS = {
-    "zoning": ("levels", "zoning", "frames"),
+    "zoning": ("levels", "zoning"),
     "regions/regimes": REGIONS,
     "regions/adaptation": REGIONS,
     "regions/gauges": REGIONS,
+    "regions/zonage": REGIONS,
     "law": PAGES,
-    "blocks": ("pages", "law", "overlays", *REGIONS),
+    "blocks": PAGES,
     "law_schema": PAGES,
     "parameters": PAGES,
 }

@@ -1,4 +1,4 @@
-"""Gauges and breaches of a region's changes, by hand: every figure of each, at its edges."""
+"""Gauges, breaches and remarks of a region's changes, by hand: every figure, at its edges."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from naive_regimes import LEAST, LOW, MIDDLE
-from regions import EXCHANGE, FITTING, LAW
+from regions import EXCHANGE, FITTING, LAW, region_of, zones_of
 
+from apl.regions.adaptation import adapted, no_decisions
 from apl.regions.gauges import Breach, Gauge, Unit, Units
 from apl.regions.regimes import hold, inside, regime_of
 from apl_core.errors import SHOWN
@@ -50,6 +51,8 @@ def test_a_region_where_nobody_lives_has_gauges_of_nobody() -> None:
     assert {(g.before, g.persons, g.highest, g.population) for g in held.gauges} == {(0, 0, 0, 0)}
     assert {gauge.points(0) for gauge in held.gauges} == {0.0}
     assert not held.breaches
+    empty = adapted(zones_of(region_of((1, 0, LOW), people=0)), no_decisions(), LAW, region="84")
+    assert empty.parts.column("part").to_pylist() == [0.0] * 4
 
 
 def test_all_that_overtake_the_lowest_left_behind_are_named() -> None:
@@ -118,6 +121,30 @@ def test_a_message_says_the_bound_and_how_far_beyond(
     assert f"passed by {over:,} persons, at A; before it in order: none" in fault.why
 
 
+@pytest.mark.parametrize(("persons", "used", "allowed"), [(9, -1, 4), (10, 0, 20), (11, 1, 20)])
+def test_what_is_allowed_depends_on_the_direction(persons: int, used: int, allowed: int) -> None:
+    gauge = Gauge("margin", LEAST, 10, persons, 6, 30, 1000, "p. 4")
+    assert (gauge.used, gauge.allowed, gauge.left) == (used, allowed, allowed - abs(used))
+
+
 def test_points_are_of_the_region() -> None:
     (gauge, *_) = hold(land((1, 10, LOW), people=800), {"A": LEAST}, LAW, ARTICLE).gauges
     assert (gauge.points(gauge.used), gauge.points(gauge.left)) == (1.25, 1.25)
+
+
+@pytest.mark.parametrize(("persons", "gap"), [(18, True), (19, False), (21, False), (22, True)])
+def test_a_share_that_rounding_does_not_explain_is_noticed(persons: int, gap: bool) -> None:
+    law = LAW.overlaid({"shares": {"regions": {"84": ["1.0", "0.0", "99.0"]}}})
+    zones = zones_of(region_of((1, persons, LEAST), people=2000))
+    noticed = adapted(zones, no_decisions(), law, region="84").noticed
+    said = [note.text for note in noticed if note.text.startswith(LEAST)]
+    text = f"{LEAST}: {persons / 20:.2f} % of the region before adaptation, 1.0 % printed by"
+    assert [one.startswith(text) for one in said] == [True] * gap
+
+
+def test_of_what_a_table_says_of_itself_a_zoning_keeps_that_it_is_made_up() -> None:
+    said = {b"apl.synthetic": b"true", b"a": b"1", b"apl.z": b"2", b"z": b"3"}
+    zones = zones_of(region_of((1, 10, LOW))).replace_schema_metadata(said)
+    kept = adapted(zones, no_decisions(), LAW, region="84").zonage.schema.metadata
+    assert kept[b"apl.synthetic"] == b"true"
+    assert not {b"a", b"apl.z", b"z"} & kept.keys()

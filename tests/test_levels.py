@@ -68,6 +68,11 @@ def test_a_class_includes_its_level() -> None:
     assert {cut.astride for cut in found.cuts} == {None}
 
 
+def test_a_class_may_have_nobody() -> None:
+    cuts = rank(areas((9.0, 10), (3.0, 5)), levels("1", "2.5")).cuts
+    assert [(c.reached, c.share, c.apl) for c in cuts] == [(0, 0, None)] * 2
+
+
 def test_a_level_is_the_decimal_as_a_table_holds_it() -> None:
     """The float64 of 58.8 is above 588/10: the decimal in the table must not fall out."""
     assert Fraction(0.1) > Fraction(1, 10)

@@ -212,3 +212,35 @@ def test_all_faults_of_an_overlay_come_together(tmp_path: Path) -> None:
     titles = {f"law.supply.{key} is missing" for key in missing}
     assert {fault.title for fault in caught.value.faults} == titles
     assert "type_2, type_7" in str(caught.value)
+
+
+def shares(last: str) -> dict[str, dict[str, object]]:
+    zones = MODEL.zoning.zones
+    cut = zip(zones, ("15/100", "15/100", last), strict=False)
+    return {"zoning": {"classes": [{"zone": zone, "share": share} for zone, share in cut]}}
+
+
+def test_shares_may_add_up_to_the_whole_and_no_further() -> None:
+    assert sum(share for _, share in MODEL.overlaid(shares("7/10")).zoning.classes) == 1
+    with pytest.raises(RuleError, match="more than 1"):
+        MODEL.overlaid(shares("701/1000"))
+
+
+def test_the_unit_of_printed_shares_is_below_1() -> None:
+    assert MODEL.overlaid({"shares": {"unit": "99/100"}}).shares is not None
+    with pytest.raises(RuleError, match="unit = 1:"):
+        MODEL.overlaid({"shares": {"unit": "1"}})
+
+
+@pytest.mark.parametrize(("number", "read"), [("999999999", True), ("1000000000", False)])
+@pytest.mark.parametrize("key", ["supply]\nmediane_actes", 'territories_without_apl]\n"06"'])
+def test_parameters_are_below_a_thousand_million(
+    key: str, number: str, read: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text(f"[{key} = {number}\n", encoding="utf-8")
+    if read:
+        read_parameters(path)
+        return
+    with pytest.raises(RuleError, match=number):
+        read_parameters(path)

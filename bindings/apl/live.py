@@ -21,7 +21,7 @@ from apl.counted import WOMEN, column_of, counted
 from apl.indicator import two_steps
 from apl.law import Rules
 from apl.parameters import LARGEST
-from apl_core import Catchment, Fault, UsageError, refuse_if
+from apl_core import Catchment, Fault, TableError, UsageError, refuse_if
 from apl_core.exact import F64, I64
 from apl_core.live import GroupMeans, LiveAccess, Moved
 from apl_core.territory import column_values
@@ -128,7 +128,7 @@ class Live:
         outside: Mapping[str, int] | None = None,
     ) -> None:
         found = two_steps(pairs, supply, demand, rules)  # its gates, and conservation
-        self.rules, self._pairs = rules, pairs
+        self.rules, self._pairs, self._per = rules, pairs, rules.per
         codes = pairs.land.codes.to_pylist()
         self._codes, self._place = (
             np.array(codes, dtype=np.str_),
@@ -153,7 +153,7 @@ class Live:
     @property
     def apl(self) -> F64:
         """The APL as it stands, float64[n]."""
-        return self._access.access() * self.rules.per
+        return self._access.access() * self._per
 
     @property
     def arithmetic(self) -> str:
@@ -189,11 +189,17 @@ class Live:
         UsageError
             An unknown commune, FTE that are not finite, more that leave than there are, FTE where
             no travel time leads; nothing is changed.
+        TableError
+            An APL that is no quantity any more, as `apl.aggregate` has it; nothing is changed.
         """
         place = self._asked(code, cuts)
         had = self._access.supply.item(place)
         refuse_if(_wrong_fte(code, fte, had, bool(self._pairs.paired[place])), UsageError)
-        return self._told(self._access.set_supply(place, had + fte), cuts)
+        moved = self._access.set_supply(place, had + fte)
+        if self._areas and moved[2].max(initial=0.0) * self._per > LARGEST:  # as `apl.aggregate`
+            self._access.set_supply(place, had)
+            raise TableError([_fault("D03", f"{code}: {fte!r}")])
+        return self._told(moved, cuts)
 
     def people(
         self,
@@ -287,8 +293,8 @@ class Live:
         self, moved: Moved, cuts: str, standardised: float = 0.0, means: Moved | None = None
     ) -> Edit:
         rows, before, after = moved
-        apl = after * self.rules.per
-        communes = _change(self._codes, rows, before * self.rules.per, apl)
+        apl = after * self._per
+        communes = _change(self._codes, rows, before * self._per, apl)
         areas = self._areas
         if areas is None:
             return Edit(communes, standardised=standardised)
@@ -336,7 +342,8 @@ class _Areas:
 
     def table(self) -> pa.Table:
         """The BVCV as `apl.aggregate` gives them."""
-        mean = pa.array(self.means.mean, mask=np.isnan(self.means.mean))
+        mean = self.means.mean.copy()  # Arrow would share it
+        mean = pa.array(mean, mask=np.isnan(mean))
         return self._table.set_column(self._table.schema.get_field_index("apl"), "apl", mean)
 
     def peopled(self, place: int, persons: int, women: int | None, demand: F64, apl: F64) -> _Areas:
@@ -432,8 +439,8 @@ SAID = {
             "use the codes of the table of communes"),
     "D02": ("a number that is no quantity", "nothing can be added up with it",
             "a finite number; whole persons"),
-    "D03": ("more that leave than there are", "what is left would be negative",
-            "remove what there is at most"),
+    "D03": ("more than there are, or than can be",
+            f"what is left would be negative, or an APL above {LARGEST:g}", "ask for less"),
     "D06": ("no standardised inhabitants to go by", "nobody lives there to be like",
             "standardised="),
     "D07": ("FTE in a commune of no pair", "no travel time leads there: nobody would gain anything",

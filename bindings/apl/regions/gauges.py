@@ -166,12 +166,13 @@ class Breach:
     def fault(self, regime: Regime) -> Fault:
         """The same as a message; ``values`` are the BVCV at which the rule is passed."""
         title, why, mend = WORDS[self.rule]
+        used, allowed = self.used or 0, self.allowed or 0
         words = {
             "subject": self.subject,
-            "used": f"{self.used or 0:,}",
-            "allowed": f"{self.allowed or 0:,}",
-            "bound": "at least" if (self.used or 0) < (self.allowed or 0) else "at most",
-            "over": f"{abs((self.used or 0) - (self.allowed or 0)):,}",
+            "used": f"{used:,}",
+            "allowed": f"{allowed:,}",
+            "bound": "at least" if used < allowed else "at most",
+            "over": f"{abs(used - allowed):,}",
             "first": _listed(self.first),
             "bvcv": _listed(self.bvcv),
         }

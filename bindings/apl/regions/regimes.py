@@ -203,7 +203,7 @@ def _turn(
 
 def inside(unit: Unit, move: Move, units: Units) -> bool:
     """Whether a BVCV lies wholly in the exchange zone of a move."""
-    if not move.exchange or move.within is None:
+    if move.within is None:
         return True
     if units.total is None:
         raise TableError([_not_ranked()])
