@@ -120,7 +120,7 @@ def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:
     [0.30000000000000004, 5.0]
     """
     sums = np.zeros((size, 2), dtype=np.int64)
-    shift, room = _scales(values)
+    shift, room = scales(values)
     kernels.add_limbs(
         frozen(np.ascontiguousarray(index, dtype=np.int64)),
         frozen(np.ascontiguousarray(values, dtype=np.float64)),
@@ -138,7 +138,7 @@ def exact_sum(values: F64) -> float:
     5.3
     """
     sums = np.empty((1, 2), dtype=np.int64)
-    shift, room = _scales(values)
+    shift, room = scales(values)
     values = frozen(np.ascontiguousarray(values, dtype=np.float64).ravel())
     kernels.add_all(values, math.ldexp(1.0, shift), math.ldexp(1.0, room), sums[0])
     return float(Limbs(sums, shift, room).join(sums, 1)[0])
@@ -170,7 +170,7 @@ def exact_table(
     """
     sums = np.zeros((columns, rows, 2), dtype=np.int64)
     present, seen = np.zeros(rows, dtype=np.bool_), np.zeros(column_of.size, dtype=np.bool_)
-    shift, room = _scales(values)
+    shift, room = scales(values)
     kernels.add_cells(
         frozen(row),
         frozen(key),
@@ -186,7 +186,7 @@ def exact_table(
     return Table(joined.reshape(columns, rows), present, seen)
 
 
-def _scales(values: F64) -> tuple[int, int]:
+def scales(values: F64) -> tuple[int, int]:
     """Exponents of the two limbs: n terms of at most 2**room each cannot overflow int64."""
     top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not math.isfinite(top):  # as an integer it would be any number

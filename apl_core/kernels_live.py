@@ -28,10 +28,10 @@ def nudge(
     joined: F64,
     seen: I64,
     rows: I32,
-    before: F64,
+    ends: F64,
 ) -> int:
     """sums[i] += level(i, place[c]) · (high[c], low[c]) over the pairs of each place, and joined[i]
-    anew; how many rows that concerns: ``rows``, with what they were in ``before``."""
+    anew; how many rows that concerns: ``rows``, with what they were and are in ``ends``."""
     count = 0
     for c in range(place.size):
         j = place[c]
@@ -48,8 +48,9 @@ def nudge(
                 count += 1
     for k in range(count):
         i = rows[k]
-        before[k] = joined[i]
+        ends[0, k] = joined[i]
         joined[i] = sums[i, 0] * unit + sums[i, 1] * finer
+        ends[1, k] = joined[i]
     return count
 
 
@@ -66,7 +67,7 @@ def again(
     joined: F64,
     seen: I64,
     rows: I32,
-    before: F64,
+    ends: F64,
 ) -> int:
     """As `nudge` in float64: the rows that have a pair with a changed place are summed again, whole
     and in order (a difference of floats would leave other bits)."""
@@ -84,8 +85,9 @@ def again(
         a = 0.0
         for p in range(into_start[i], into_start[i + 1]):
             a += weight[p] * x[into_other[p]]
-        before[k] = joined[i]
+        ends[0, k] = joined[i]
         joined[i] = a
+        ends[1, k] = a
     return count
 
 

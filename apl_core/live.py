@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apl_core import kernels, kernels_live
-from apl_core.exact import F64, I64, _scales, exact_sums, fitting, frozen, split
+from apl_core.exact import F64, I64, exact_sums, fitting, frozen, scales, split
 from apl_core.territory import I32
 from apl_core.weighted import Weighted, vector
 
@@ -110,7 +110,7 @@ class Sums:
         self.x, self._out_of, self._into = x.copy(), out_of, into
         n = x.size
         self._seen, self._stamp = np.zeros(n, dtype=np.int64), 0
-        self._rows, self._before = np.empty(n, dtype=np.int32), np.empty(n)
+        self._rows, self._ends = np.empty(n, dtype=np.int32), np.empty((2, n))
         self._largest = 0 if into.level is None else int(into.level.max())
         self._extent = Extent(self.x, self._largest) if self._largest else None
         self._solve()
@@ -161,11 +161,11 @@ class Sums:
         at = np.array(places, dtype=np.int32)
         self._stamp += 1
         count = self._nudge(at, olds, values) if self._scale else self._again(at)
-        rows, before = self._rows[:count].copy(), self._before[:count] / self._divisor
+        rows, ends = self._rows[:count].copy(), self._ends[:, :count] / self._divisor
         if len(places) > 1:  # the rows of one place stand in order
             order = np.argsort(rows)
-            rows, before = rows[order], before[order]
-        return rows, before, self._joined[rows] / self._divisor
+            rows, ends = rows[order], ends[:, order]
+        return rows, ends[0], ends[1]
 
     def _same_scale(self, fits: bool) -> bool:
         """A fresh solve would sum on this scale, or in float64 as these sums are."""
@@ -188,14 +188,14 @@ class Sums:
         return kernels_live.nudge(
             links.start, links.other, links.mark, links.level, at, step[0], step[1], unit,
             math.ldexp(unit, -below), self._stamp, self._sums, self._joined, self._seen,
-            self._rows, self._before,
+            self._rows, self._ends,
         )  # fmt: skip
 
     def _again(self, at: I32) -> int:
         links, into = self._out_of, self._into
         return kernels_live.again(
             links.start, links.other, into.start, into.other, into.weight, at, frozen(self.x),
-            self._stamp, self._joined, self._seen, self._rows, self._before,
+            self._stamp, self._joined, self._seen, self._rows, self._ends,
         )  # fmt: skip
 
 
@@ -298,7 +298,7 @@ class GroupMeans:
         self._which = np.empty(groups, dtype=np.int32)
         self._sums, self._least, self._most = (np.empty(groups) for _ in range(3))
         self.mean = np.full(groups, np.nan)
-        self._scale = _scales(self._term)
+        self._scale = scales(self._term)
         self._take(frozen(np.arange(group.size, dtype=np.int32)))
 
     def change(self, rows: I32, values: F64) -> Moved:
@@ -311,7 +311,7 @@ class GroupMeans:
         top = room - shift
         now = math.frexp(float(term.max(initial=0.0)))[1]
         if now > top or (now < top and math.frexp(had)[1] >= top):
-            self._scale = _scales(self._term)
+            self._scale = scales(self._term)
         if self._scale[0] != shift:
             rows = np.arange(self._term.size, dtype=np.int32)
         return self._take(rows)

@@ -150,15 +150,15 @@ def compiled(here: Nation, places: Any) -> list[float]:
 
     nudge = kernels_live.nudge
 
-    @njit  # type: ignore[untyped-decorator]
-    def loop(start, other, mark, level, place, one, none, stamp, sums, joined, seen, rows, before):  # type: ignore[no-untyped-def]
+    @njit
+    def loop(start, other, mark, level, place, one, none, stamp, sums, joined, seen, rows, ends):  # type: ignore[no-untyped-def]
         for k in range(place.size):
             nudge(start, other, mark, level, place[k : k + 1], none, one, 1.0, 1.0, stamp + k,
-                  sums, joined, seen, rows, before)  # fmt: skip
+                  sums, joined, seen, rows, ends)  # fmt: skip
 
     sums = LiveAccess(here.pairs.weigh(here.rules.decay), here.supply, here.demand)._reach
     links, place = sums._out_of, places.astype(np.int32)
-    state = (sums._sums, sums._joined, sums._seen, sums._rows, sums._before)
+    state = (sums._sums, sums._joined, sums._seen, sums._rows, sums._ends)
     none, found = np.zeros(1, dtype=np.int64), []
     for batch in range(12):
         one = np.array([1 - 2 * (batch % 2)])

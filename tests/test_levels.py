@@ -70,7 +70,7 @@ def test_a_class_includes_its_level() -> None:
 
 def test_a_class_may_have_nobody() -> None:
     cuts = rank(areas((9.0, 10), (3.0, 5)), levels("1", "2.5")).cuts
-    assert [(c.reached, c.share, c.apl) for c in cuts] == [(0, 0, None)] * 2
+    assert [(c.reached, c.share, c.apl) for c in cuts] == [(0, Fraction(0), None)] * 2
 
 
 def test_a_level_is_the_decimal_as_a_table_holds_it() -> None:

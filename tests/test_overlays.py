@@ -232,7 +232,9 @@ def test_the_unit_of_printed_shares_is_below_1() -> None:
         MODEL.overlaid({"shares": {"unit": "1"}})
 
 
-@pytest.mark.parametrize(("number", "read"), [("999999999", True), ("1000000000", False)])
+@pytest.mark.parametrize(
+    ("number", "read"), [("999999999", True), ("1000000000", False), ("1000000001", False)]
+)
 @pytest.mark.parametrize("key", ["supply]\nmediane_actes", 'territories_without_apl]\n"06"'])
 def test_parameters_are_below_a_thousand_million(
     key: str, number: str, read: bool, tmp_path: Path

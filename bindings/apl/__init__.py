@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from apl.bvcv import build as build_bvcv
     from apl.indicator import access
     from apl.law import Rules, rules
+    from apl.live import Live
     from apl.parameters import Parameters, read_parameters
     from apl.pipeline import Run, run
     from apl.regions.adaptation import Adapted, adapt, adapted, suggest
@@ -54,6 +55,7 @@ _HOME = {
     "apl.bvcv": ("aggregate", "build_bvcv"),
     "apl.indicator": ("access",),
     "apl.law": ("Rules", "rules"),
+    "apl.live": ("Live",),
     "apl.parameters": ("Parameters", "read_parameters"),
     "apl.pipeline": ("Run", "run"),
     "apl.regions.adaptation": ("Adapted", "adapt", "adapted", "suggest"),
@@ -118,6 +120,7 @@ __all__ = [
     "Exponential",
     "FileError",
     "Gaussian",
+    "Live",
     "Logistic",
     "MarginError",
     "Parameters",

@@ -398,8 +398,8 @@ class _Zones:
             order = order[~without[order]]
         persons = self._persons[order]
         names = [self._every[k] for k in order.tolist()]
-        units = zoning._Units(names, [], persons, apl[order], order, np.cumsum(persons))
-        cut = zoning._at_levels if law.method == "thresholds" else zoning._at_shares
+        units = zoning.Units(names, [], persons, apl[order], order, np.cumsum(persons))
+        cut = zoning.at_levels if law.method == "thresholds" else zoning.at_shares
         ends, cuts = cut(units, law)
         self._levels = np.maximum.accumulate(
             [-math.inf if one.apl is None else one.apl for one in cuts]

@@ -77,7 +77,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, eq=False)
-class _Units:
+class Units:
     """What is ranked, in ranking order: BVCV, and territories outside the table (row -1)."""
 
     code: list[str]
@@ -154,7 +154,7 @@ class _Classified:
     """The units in ranking order with the number of their class, and as a table."""
 
     bvcv: pa.Table
-    units: _Units
+    units: Units
     zone: NDArray[np.int64]
     cuts: tuple[Cut, ...]
     without_apl: tuple[str, ...]
@@ -167,7 +167,7 @@ def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _C
         raise TableError([_nobody()])
     if np.isnan(units.apl).all():
         raise TableError([_no_apl()])
-    ends, cuts = (_at_levels if law.method == "thresholds" else _at_shares)(units, law)
+    ends, cuts = (at_levels if law.method == "thresholds" else at_shares)(units, law)
     zone = np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)]))
     bvcv = stamped(_columns(areas, units, zone, law, cuts), rules)
     return _Classified(bvcv, units, zone, cuts, without)
@@ -175,7 +175,7 @@ def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _C
 
 def _ordered(
     areas: pa.Table, outside: Mapping[str, int], law: ZoningRules
-) -> tuple[_Units, tuple[str, ...]]:
+) -> tuple[Units, tuple[str, ...]]:
     """The units in ranking order, and those with inhabitants and no APL, by code.
 
     No APL first, then ascending APL, then the law page's rule for ties, then the code.
@@ -207,7 +207,7 @@ def _ordered(
         order = order[~without[order]]
     row = np.where(np.arange(len(code)) < areas.num_rows, np.arange(len(code)), -1)
     ranked = order.tolist()
-    units = _Units(
+    units = Units(
         [code[k] for k in ranked],
         [region[k] for k in ranked],
         persons[order],
@@ -219,7 +219,7 @@ def _ordered(
     return units, tuple(sorted(code[k] for k in missing))
 
 
-def _at_shares(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
+def at_shares(units: Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
     """How many units lie below each cut, and the cuts."""
     after = units.after.tolist()  # Python integers: compared with fractions, exactly
     first = [0, *after]  # persons of the first k units
@@ -257,8 +257,8 @@ def _at_shares(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, .
     return ends, tuple(cuts)
 
 
-def _at_levels(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
-    """As `_at_shares`, where a class ends at a level of APL, which it includes.
+def at_levels(units: Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:
+    """As `at_shares`, where a class ends at a level of APL, which it includes.
 
     Units without APL, where they are ranked, stand in the lowest class: shares are only described.
     """
@@ -288,7 +288,7 @@ def _at_levels(units: _Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, .
 
 def _columns(
     areas: pa.Table,
-    units: _Units,
+    units: Units,
     zone: NDArray[np.int64],
     law: ZoningRules,
     cuts: tuple[Cut, ...],
@@ -320,7 +320,7 @@ def _columns(
 
 
 def _from_shares(
-    units: _Units, law: ZoningRules, cuts: tuple[Cut, ...]
+    units: Units, law: ZoningRules, cuts: tuple[Cut, ...]
 ) -> tuple[NDArray[np.int64], F64]:
     """Persons between each unit's slice of the ranking and the nearest cut, and the gap in APL."""
     # persons between a unit's slice of the ranking and each cut (rounded down and up); 0 inside
@@ -335,7 +335,7 @@ def _from_shares(
 
 
 def _from_levels(
-    units: _Units, law: ZoningRules, cuts: tuple[Cut, ...]
+    units: Units, law: ZoningRules, cuts: tuple[Cut, ...]
 ) -> tuple[NDArray[np.int64], F64]:
     """The gap to the nearest level; no number of persons (-1) changes a class."""
     gaps = units.apl[:, None] - np.array([float(level) for _, level in law.classes])
@@ -354,7 +354,7 @@ class _Slices:
     first: NDArray[np.bool_]  # of the slices of a unit: the whole country counts it once
 
 
-def _within(units: _Units, zone: NDArray[np.int64], inhabitants: pa.Table | None) -> _Slices:
+def _within(units: Units, zone: NDArray[np.int64], inhabitants: pa.Table | None) -> _Slices:
     """Units whole in their region of attribution; with ``inhabitants``, divided over regions."""
     if inhabitants is None:
         listed = units.row >= 0
