@@ -29,7 +29,7 @@ published: $(VENV)/run
 	$(BIN)/python benchmarks/published.py
 	$(BIN)/python benchmarks/paca.py
 
-# An hour and a half: mutants of the law's modules, in a copy; tests/MUTATION.md has the last result.
+# About an hour: mutants of the law's modules, in a copy; tests/MUTATION.md has the last result.
 mutation: $(VENV)/mutation
 	$(BIN)/python benchmarks/mutation.py
 

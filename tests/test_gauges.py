@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from naive_regimes import LEAST, LOW, MIDDLE
 from regions import EXCHANGE, FITTING, LAW, region_of, zones_of
@@ -11,6 +12,8 @@ from regions import EXCHANGE, FITTING, LAW, region_of, zones_of
 from apl.regions.adaptation import adapted, no_decisions
 from apl.regions.gauges import Breach, Gauge, Unit, Units
 from apl.regions.regimes import hold, inside, regime_of
+from apl.regions.zonage import as_zonage
+from apl_core import TableError
 from apl_core.errors import SHOWN
 
 ARTICLE = regime_of(LAW)
@@ -111,7 +114,12 @@ def test_a_message_names_some_bvcv_and_counts_the_others(more: int) -> None:
 
 @pytest.mark.parametrize(
     ("used", "allowed", "said", "over"),
-    [(26, 25, "26 persons, at most 25 allowed", 1), (1, 1001, "at least 1,001 allowed", 1000)],
+    [
+        (26, 25, "26 persons, at most 25 allowed", 1),
+        (1, 1001, "at least 1,001 allowed", 1000),
+        (3, 0, "3 persons, at most 0 allowed", 3),
+        (0, 2, "0 persons, at least 2 allowed", 2),
+    ],
 )
 def test_a_message_says_the_bound_and_how_far_beyond(
     used: int, allowed: int, said: str, over: int
@@ -143,8 +151,24 @@ def test_a_share_that_rounding_does_not_explain_is_noticed(persons: int, gap: bo
 
 
 def test_of_what_a_table_says_of_itself_a_zoning_keeps_that_it_is_made_up() -> None:
-    said = {b"apl.synthetic": b"true", b"a": b"1", b"apl.z": b"2", b"z": b"3"}
+    said = {b"apl.synthetic": b"true", b"apl.a": b"1", b"apl.z": b"2"}
     zones = zones_of(region_of((1, 10, LOW))).replace_schema_metadata(said)
     kept = adapted(zones, no_decisions(), LAW, region="84").zonage.schema.metadata
     assert kept[b"apl.synthetic"] == b"true"
-    assert not {b"a", b"apl.z", b"z"} & kept.keys()
+    assert not {b"apl.a", b"apl.z"} & kept.keys()
+
+
+def test_a_class_of_another_text_is_named_once_for_each_column_of_the_table_given() -> None:
+    zones = zones_of(region_of((1, 10, "sur_dotee")))
+    with pytest.raises(TableError) as refused:
+        as_zonage(zones, LAW)
+    assert [(f.table, f.column, f.rows) for f in refused.value.faults] == [("bvcv", "zone", (1,))]
+    both = as_zonage(zones_of(region_of((1, 10, LOW))), LAW)
+    for name in ("zone", "zone_nationale"):
+        at = both.column_names.index(name)
+        both = both.set_column(at, name, pa.array(["sur_dotee", MIDDLE]))
+    with pytest.raises(TableError) as refused:
+        as_zonage(both, LAW)
+    assert [(f.table, f.column) for f in refused.value.faults] == [
+        ("zonage", "zone_nationale"), ("zonage", "zone"),
+    ]  # fmt: skip
