@@ -14,6 +14,9 @@ from test_worked_example import tables
 
 import apl
 from apl import pipeline
+from apl.lines import REGIONS
+from apl.noticed import field
+from apl.plausible import ENOUGH
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 GIVEN = apl.Parameters(3783.0, 6906.0)
@@ -200,7 +203,7 @@ def test_the_apl_of_another_profession_is_refused() -> None:
 
 def test_parameters_without_effect_are_said() -> None:
     found = apl.run(a_line(5, 6.0), LAW, parameters=GIVEN)
-    assert any(n.fault == "APL-F01" and "median_acts" in n.text for n in found.noticed)
+    assert any(n.fault == "APL-F01" and "supply.mediane_actes" in n.text for n in found.noticed)
     assert not any(n.fault == "APL-F01" for n in apl.run(tables(), LAW, parameters=GIVEN).noticed)
 
 
@@ -218,3 +221,18 @@ def test_no_apl_at_all_is_not_ranked() -> None:
     )
     with pytest.raises(apl.TableError, match="nothing to rank"):
         pipeline.zone(nothing, communes, LAW)
+
+
+def test_cuts_of_a_part_of_the_country_are_said_not_to_be_of_france() -> None:
+    """One région alone is ranked within itself; Mayotte alone missing is said too, unless given."""
+    codes = [f"05{k:03d}" for k in range(ENOUGH)]
+    communes = pa.table({"code_commune": codes, "code_region": ["93"] * ENOUGH})
+    (said,) = field(communes, {})
+    assert said.fault == "APL-C09"
+    assert "84 Auvergne-Rhône-Alpes" in said.text
+    assert "93 " not in said.text
+    every = pa.table({"code_region": [*(set(REGIONS) - {"06"}), *["93"] * ENOUGH]})
+    (said,) = field(every, {})
+    assert "nobody of region 06 Mayotte (" in said.text
+    assert not list(field(every, {"06": 279_471}))
+    assert not list(field(communes.slice(1), {})), "a small territory is nobody's France"

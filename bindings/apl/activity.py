@@ -127,7 +127,7 @@ def positions(table: pa.Table, land: Territory, name: str) -> NDArray[np.int32]:
                     "APL-C02",
                     "a commune that is not in the table of communes",
                     "it has no inhabitants, no travel times and no zone",
-                    "use one vintage of codes in all tables",
+                    "use one vintage of codes in all tables, without the places left out of it",
                     name,
                     "code_commune",
                     **at_rows(bad, table.column("code_commune")),

@@ -38,6 +38,11 @@ def wrapped(first: str, words: str, then: str) -> list[str]:
     return textwrap.wrap(words, WIDTH, initial_indent=first, subsequent_indent=then)
 
 
+def people_of(found: Mapping[str, Any]) -> str:
+    """Whom a summary counts, as its key ``counted`` says."""
+    return "women" if found["counted"] == "women" else "inhabitants"
+
+
 def region_name(code: str) -> str:
     """A region's code and name; ``FR`` is the whole country.
 

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from apl.counted import WOMEN, column_of
 from apl.indicator import Indicator
 from apl.law import Rules
-from apl.parameters import Parameters
+from apl.lines import REGIONS
+from apl.parameters import KEYS, Parameters
 from apl.plausible import ENOUGH, lonely
 from apl.travel import estimate_of
 from apl.vintages import remarks
@@ -105,6 +106,19 @@ def whom(communes: pa.Table, rules: Rules) -> Iterator[Notice]:
         )
 
 
+def field(communes: pa.Table, outside: Mapping[str, int]) -> Iterator[Notice]:
+    """Regions that are not there: the shares of the texts are of the whole country."""
+    there = set(pc.unique(communes.column("code_region")).to_pylist())
+    missing = sorted(set(REGIONS) - there - set(outside))
+    if missing and communes.num_rows >= ENOUGH:
+        some = ", ".join(f"{code} {REGIONS[code]}" for code in missing)
+        yield Notice(
+            "APL-C09",
+            f"cuts are at shares of the inhabitants given, not of France: nobody of region {some} "
+            "(territories_without_apl in the file of --parameters counts those without APL)",
+        )
+
+
 def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
     """Communes that a published APL leaves empty, or leaves out."""
     for note in notes_of(apl):
@@ -126,8 +140,8 @@ def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
 
 def unused_parameters(parameters: Parameters, *, computed: bool) -> Iterator[Notice]:
     """Parameters that had no effect, since the FTE were given and not computed."""
-    names = ("median_acts", "ninth_decile_acts", "least_acts")
-    given = [name for name in names if getattr(parameters, name) is not None]
+    names = KEYS["supply"].items()  # as the caller's file has them
+    given = [f"supply.{key}" for key, name in names if getattr(parameters, name) is not None]
     if given and not computed:
         text = f"parameters of supply given and not used: {', '.join(given)}"
         yield Notice("APL-F01", text)

@@ -182,7 +182,9 @@ def run(
         said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
         unused = unused_parameters(parameters, computed=how is not None)
         of_pairs = None if noted is None else noted.result()
-        seen = (*said, *unused, *notices(tables, of_pairs, found, communes, ranking, rules))
+        absent = noticed.field(communes, parameters.territories_without_apl)
+        all_along = notices(tables, of_pairs, found, communes, ranking, rules)
+        seen = (*said, *unused, *all_along, *absent)
         asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
         pairs = None if started.pairs is None else started.pairs.result()
         manifest = _manifest(rules, asked, given, pairs, found, how, seen)
@@ -268,6 +270,7 @@ def zone(
         *without_apl(apl, communes),
         *noticed.vintages(tables, rules),
         *noticed.whom(communes, rules),
+        *noticed.field(communes, parameters.territories_without_apl),
         *zone_notices(ranking),
     )
     manifest = {

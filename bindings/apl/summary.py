@@ -16,6 +16,7 @@ from apl.lines import (
     law_line,
     made_up,
     noticed_lines,
+    people_of,
     region_name,
     supplied_lines,
     written_lines,
@@ -135,7 +136,7 @@ def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
     lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
     lines += supplied_lines(found)
-    people = "women" if found["counted"] == "women" else "inhabitants"
+    people = people_of(found)
     counts = f"{found['population']:,} {people} · {found['bvcv']:,} BVCV"
     if "etp" in found:
         counts += f" · {found['communes']:,} communes · {found['etp']:,.1f} FTE"

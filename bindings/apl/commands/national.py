@@ -78,14 +78,30 @@ def run(
 
 @cli.command()
 @click.argument("source", metavar="INPUT", type=Existing)
+@unit_law_options
+@click.option("--parameters", type=Existing, help="TOML: what the texts do not give.")
 @self_pair_option
 @time_option
 @json_option
-def check(source: Path, self_pair: str, time: str | None, as_json: bool) -> None:
-    """Every gate, no computation: lists all faults of an input folder."""
+def check(
+    source: Path,
+    profession: str | None,
+    on: date | None,
+    parameters: Path | None,
+    self_pair: str,
+    time: str | None,
+    as_json: bool,
+) -> None:
+    """Every gate, no computation: lists all faults of an input folder.
+
+    Without --profession and --on, under the text of physiotherapists of 2024.
+    """
     from apl import pipeline
 
-    counts = pipeline.check(source, self_pair=self_pair, time=time, progress=say)
+    law, given = unit_law_of(profession, on, parameters)
+    counts = pipeline.check(
+        source, law, self_pair=self_pair, parameters=given, time=time, progress=say
+    )
     tell(
         {"faults": 0, "tables": counts},
         as_json,
@@ -134,7 +150,7 @@ def bvcv(
     if (movements is None) != (between is None):
         raise click.UsageError("--movements and --between go together")
     ordered(between)
-    law = unit_law_of(profession, on, parameters)
+    law, _ = unit_law_of(profession, on, parameters)
     law.require("territory", "attribution")
     refuse_file(out, overwrite)
     say("reading")

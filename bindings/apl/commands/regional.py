@@ -193,7 +193,7 @@ def attribution(
     from apl.regions.attribution import astride
     from apl_core.tables import read_table
 
-    law = unit_law_of(profession, on)
+    law, _ = unit_law_of(profession, on)
     if out is not None:
         refuse_file(out, overwrite)
     places = read_table(communes, "communes")

@@ -99,11 +99,13 @@ def law_of(profession: str, on: date, parameters: Path | None = None) -> tuple[R
     return given.applied(rules(profession, on=on)), given
 
 
-def unit_law_of(profession: str | None, on: date | None, parameters: Path | None = None) -> Rules:
-    """The rules that say what a BVCV is: of the text asked for, else of `BVCV_TEXT`."""
+def unit_law_of(
+    profession: str | None, on: date | None, parameters: Path | None = None
+) -> tuple[Rules, Parameters]:
+    """`law_of` where none need be asked for: of the text that is, else of `BVCV_TEXT`."""
     if (profession is None) != (on is None):
         raise click.UsageError("--profession and --on go together")
-    return law_of(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], parameters)[0]
+    return law_of(profession or BVCV_TEXT[0], on or BVCV_TEXT[1], parameters)
 
 
 def say(stage: str) -> None:

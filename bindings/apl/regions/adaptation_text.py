@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl.lines import aligned, made_up, noticed_lines, region_name, written_lines
+from apl.lines import aligned, made_up, noticed_lines, people_of, region_name, written_lines
 from apl.provenance import described, synthetic, versions
 from apl.regions.adaptation import Adapted
 from apl.regions.regime_text import describe_gauge, describe_regime, regime_lines
@@ -76,11 +76,12 @@ def _zones(done: Adapted) -> Iterator[dict[str, Any]]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    lines = made_up(found) + regime_lines(found)
-    counts = f"{found['population']:,} inhabitants · {found['bvcv']:,} BVCV"
+    lines, people = made_up(found) + regime_lines(found), people_of(found)
+    counts = f"{found['population']:,} {people} · {found['bvcv']:,} BVCV"
     lines.append(f"Region {region_name(found['region'])}: {counts}")
-    lines += ["", *aligned(_gauge_rows(found["gauges"])), "", *aligned(_zone_rows(found["zones"]))]
-    lines += ["", *(aligned(_move_rows(found["moves"])) or ["No change of class."])]
+    lines += ["", *aligned(_gauge_rows(found["gauges"]))]
+    lines += ["", *aligned(_zone_rows(found["zones"], people))]
+    lines += ["", *(aligned(_move_rows(found["moves"], people)) or ["No change of class."])]
     return "\n".join([*lines, *noticed_lines(found), *written_lines(found)])
 
 
@@ -94,8 +95,8 @@ def _gauge_rows(gauges: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _zone_rows(zones: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["Zone", "BVCV before", "after", "Inhabitants before", "after",
+def _zone_rows(zones: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
+    rows = [["Zone", "BVCV before", "after", f"{people.capitalize()} before", "after",
              "Share % before", "printed", "after"]]  # fmt: skip
     for zone in zones:
         printed = zone["part_printed"]
@@ -112,8 +113,8 @@ def _zone_rows(zones: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _move_rows(moves: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["BVCV", "APL", "Inhabitants", "National class", "Class"]] * bool(moves)
+def _move_rows(moves: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
+    rows = [["BVCV", "APL", people.capitalize(), "National class", "Class"]] * bool(moves)
     for move in moves:
         apl = "–" if move["apl"] is None else f"{move['apl']:.2f}"
         rows.append([move["code_bvcv"], apl, f"{move['population']:,}",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from apl.lines import aligned, made_up, noticed_lines, region_name, written_lines
+from apl.lines import aligned, made_up, noticed_lines, people_of, region_name, written_lines
 from apl.regions.audit import Audit, points
 from apl.regions.interval import Interval
 from apl.regions.regime_text import describe_gauge, describe_regime, regime_lines
@@ -41,11 +41,11 @@ def describe(found: Audit) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    lines = made_up(found) + regime_lines(found)
+    lines, people = made_up(found) + regime_lines(found), people_of(found)
     lines.append(f"Region {region_name(found['region'])}, from {found['from']}")
-    lines += ["", *aligned(_zone_rows(found["zones"]))]
+    lines += ["", *aligned(_zone_rows(found["zones"], people))]
     if found["from"] == "lists":
-        lines += ["", *(aligned(_move_rows(found["moves"])) or ["No change of class."])]
+        lines += ["", *(aligned(_move_rows(found["moves"], people)) or ["No change of class."])]
         lines += ["", *aligned(_gauge_rows(found["gauges"]))] * bool(found["gauges"])
     else:
         lines += ["", *aligned(_verdict_rows(found["verdicts"]))]
@@ -108,8 +108,8 @@ def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
-def _zone_rows(zones: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["Zone", "BVCV before", "after", "Inhabitants before", "after",
+def _zone_rows(zones: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
+    rows = [["Zone", "BVCV before", "after", f"{people.capitalize()} before", "after",
              "Share % before", "after", "Change, points"]]  # fmt: skip
     both = ("before", "after")
     rows += (
@@ -125,8 +125,8 @@ def _zone_rows(zones: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _move_rows(moves: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    rows = [["BVCV", "APL", "Inhabitants", "From", "To", "Verdict", "Article"]] * bool(moves)
+def _move_rows(moves: Sequence[Mapping[str, Any]], people: str) -> list[list[str]]:
+    rows = [["BVCV", "APL", people.capitalize(), "From", "To", "Verdict", "Article"]] * bool(moves)
     for move in moves:
         apl = "–" if move["apl"] is None else f"{move['apl']:.2f}"
         rows.append([move["code_bvcv"], apl, f"{move['population']:,}", move["avant"] or "–",

@@ -18,6 +18,7 @@ def describe_regime(rules: Rules, regime: Regime, region: str) -> dict[str, Any]
         "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
         "supplied_by_the_caller_not_law": list(rules.supplied),
         "region": region,
+        "counted": rules.zoning.population,
         "regime": {"name": regime.name, "title": regime.title, "cite": regime.cite,
                    "reported": regime.reported},
     }  # fmt: skip

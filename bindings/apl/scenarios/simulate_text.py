@@ -161,6 +161,9 @@ def _places(found: Mapping[str, Any]) -> list[str]:
         f"{found['threshold']:g}: {what}",
         f"  greedy   {_number(found['greedy']['value'])}  {_listed(found['greedy']['places'])}",
     ]
+    left = found["etp"] - sum(found["greedy"]["places"].values())
+    if left > 0:
+        lines.append(f"  the greedy choice leaves {left} FTE: one more changes nothing there")
     if found["optimum"] is not None:
         best = found["optimum"]
         lines.append(f"  optimum  {_number(best['value'])}  {_listed(best['places'])}")
