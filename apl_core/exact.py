@@ -19,6 +19,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 _MANTISSA = 53
+FAR = 900  # powers of two beyond it would leave the range of float64
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def magnitude(x: F64) -> int:
     """An exponent e with Σ|x| ≤ 2**e, the same for any order of ``x`` (a float sum is not)."""
     top = math.frexp(float(np.abs(x).max(initial=0.0)))[1]
     shift = 61 - x.size.bit_length() - top
-    if abs(shift) > 900:
+    if abs(shift) > FAR:
         return top + x.size.bit_length()
     total = int(np.ceil(np.ldexp(np.abs(x), shift)).astype(np.int64).sum())
     return total.bit_length() - shift
@@ -83,13 +84,17 @@ def split(x: F64, largest: int) -> Limbs | None:
 
 def fitting(x: F64, largest: int) -> tuple[int, int] | None:
     """The exponents of the two limbs of `split`, where there are any."""
-    # Σ largest·high ≤ 2**61, plus half a unit a term; Σ largest·low ≤ largest·n/2 · 2**below.
-    shift = 61 - magnitude(x) - largest.bit_length()
-    below = 61 - (max(x.size, 1) * largest).bit_length()
+    shift, below = exponents(magnitude(x), x.size, largest)
     least = float(x.min(where=x > 0, initial=math.inf))
-    if abs(shift) + below > 900:  # a power of two would leave the range of float64
+    if abs(shift) + below > FAR:
         return None
     return None if least < math.ldexp(1.0, _MANTISSA - shift - below) else (shift, below)
+
+
+def exponents(extent: Any, size: int, largest: int) -> tuple[Any, int]:
+    """``shift`` (of an extent, or of an array of them) and ``below``, which no sum can overflow:
+    Σ largest·high ≤ 2**61, plus half a unit a term; Σ largest·low ≤ largest·size/2 · 2**below."""
+    return 61 - extent - largest.bit_length(), 61 - (max(size, 1) * largest).bit_length()
 
 
 def exact_sums(index: NDArray[np.integer], values: F64, size: int) -> F64:

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apl_core import kernels, kernels_live
-from apl_core.exact import F64, I64, exact_sums, fitting, frozen, scales, split
+from apl_core.exact import F64, FAR, I64, exact_sums, exponents, fitting, frozen, scales, split
 from apl_core.territory import I32
 from apl_core.weighted import Weighted, vector
 
 Moved = tuple[I32, F64, F64]  # rows, their values before, their values after
-FAR = 900  # powers of two beyond which `exact.magnitude` counts no sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,8 @@ class Extent:
             self._count()
         if self._far:
             return None
-        return 61 - (self._total.bit_length() - self._shift) - self._largest.bit_length()
+        extent = self._total.bit_length() - self._shift
+        return int(exponents(extent, self._x.size, self._largest)[0])
 
 
 class Sums:

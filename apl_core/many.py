@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apl_core import kernels_many as kernels
-from apl_core.exact import F64, I64, fitting, frozen
+from apl_core.exact import F64, FAR, I64, exponents, fitting, frozen
 from apl_core.territory import I32
 from apl_core.weighted import Weighted, vector
 
@@ -140,14 +140,13 @@ def _scales(ratio: F64, n: int, largest: int) -> tuple[NDArray[np.int64], int, N
     """
     top = np.frexp(ratio.max(axis=1, initial=0.0))[1].astype(np.int64)
     counted = 61 - n.bit_length() - top
-    far = np.abs(counted) > 900
+    far = np.abs(counted) > FAR
     total, least = np.zeros(len(ratio), dtype=np.int64), np.full(len(ratio), np.inf)
     counted[far] = 0  # counts nothing: such rows are taken by themselves
     kernels.extents(ratio, frozen(np.ldexp(np.where(far, 0.0, 1.0), counted)), total, least)
-    below = 61 - (max(n, 1) * largest).bit_length()
     extent = np.array([t.bit_length() for t in total.tolist()], dtype=np.int64) - counted
-    shift = 61 - extent - largest.bit_length()
-    fits = ~far & (np.abs(shift) + below <= 900) & (least >= np.ldexp(1.0, 53 - shift - below))
+    shift, below = exponents(extent, n, largest)
+    fits = ~far & (np.abs(shift) + below <= FAR) & (least >= np.ldexp(1.0, 53 - shift - below))
     for t in np.flatnonzero(far):
         whole = np.zeros(n)
         whole[: ratio.shape[1]] = ratio[t]  # where the zeros stand changes no figure

@@ -173,13 +173,14 @@ def region_lines(communes: pa.Table) -> Iterator[Line]:
     )
     yield from audit_lines()
     check = table_vi.shares_check(LAW)
-    if check is not None and check.likely is not None:
-        for name, sums, target in (
-            ("as printed", check.sums, "15.02 / 15.09 / 39.88"),
-            (f"row {check.likely.region} shifted", check.likely.sums, "15.00 / 14.99 / 40.00"),
-        ):
-            ours = " / ".join(f"{float(100 * share):.2f}" for share in sums)
-            yield exactly(f"table VI weighted by population, {name}", ours, target)
+    assert check is not None
+    assert check.likely is not None
+    for name, sums, target in (
+        ("as printed", check.sums, "15.02 / 15.09 / 39.88"),
+        (f"row {check.likely.region} shifted", check.likely.sums, "15.00 / 14.99 / 40.00"),
+    ):
+        ours = " / ".join(f"{float(100 * share):.2f}" for share in sums)
+        yield exactly(f"table VI weighted by population, {name}", ours, target)
     who = apl.astride(communes, LAW)
     differ = who.filter(who.column("differe"))
     yield exactly("BVCV astride regions", len(pc.unique(who.column("code_bvcv"))), 155)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ EXCHANGE = LAW.overlaid(
                         for a, b in (pair, pair[::-1])
                     ],
                     "stable": {"zones": [LOW], **CITE},
+                    "provisional": {"zone": MIDDLE, **CITE},
                 }
             ]
         }
@@ -133,3 +135,21 @@ def region_of(*rows: tuple[int | None, int, str], people: int = 1000) -> Countri
     }
     rest = people - sum(n for _, n, _ in rows)
     return {**country, "01099": Area("84", Fraction(99), rest, MIDDLE)}
+
+
+def areas(*rows: tuple[float | None, int], region: str = "84") -> pa.Table:
+    """Units A, B, C, … from (APL, inhabitants)."""
+    return pa.table(
+        {
+            "code_bvcv": ["ABCDEFGHIJKLM"[k] for k in range(len(rows))],
+            "code_region": [region] * len(rows),
+            "population": pa.array([n for _, n in rows], pa.int64()),
+            "population_standardisee": [float(n) for _, n in rows],
+            "apl": pa.array([value for value, _ in rows], pa.float64()),
+        }
+    )
+
+
+def column(found: pa.Table, name: str) -> list[Any]:
+    values: list[Any] = found.column(name).to_pylist()
+    return values

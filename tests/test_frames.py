@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from regions import areas, column
 from shared import DATA, needs_data
 
 import apl
@@ -34,24 +34,6 @@ MIDWIVES = apl.rules("sage_femme", on=date(2020, 6, 1))
 SPEECH = apl.rules("orthophoniste", on=date(2020, 6, 1))
 BANDS = {"decay": {"bands": [{"until": 20, "includes_until": True, "weight": "1"}]}}
 NEW_YEAR = date(2022, 1, 1)  # of the geography
-
-
-def areas(*rows: tuple[float | None, int], region: str = "84") -> pa.Table:
-    """Units A, B, C, … from (APL, inhabitants)."""
-    return pa.table(
-        {
-            "code_bvcv": ["ABCDEFGHIJKLM"[k] for k in range(len(rows))],
-            "code_region": [region] * len(rows),
-            "population": pa.array([n for _, n in rows], pa.int64()),
-            "population_standardisee": [float(n) for _, n in rows],
-            "apl": pa.array([value for value, _ in rows], pa.float64()),
-        }
-    )
-
-
-def column(found: pa.Table, name: str) -> list[Any]:
-    values: list[Any] = found.column(name).to_pylist()
-    return values
 
 
 # Women

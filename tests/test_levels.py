@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from regions import areas, column
 
 import apl
 from apl import pipeline, summary
@@ -23,24 +24,6 @@ from apl_core import TableError
 
 DOCTORS = apl.rules("medecin_generaliste", on=date(2019, 6, 1))
 quick = settings(deadline=None, max_examples=100)
-
-
-def areas(*rows: tuple[float | None, int], region: str = "84") -> pa.Table:
-    """Units A, B, C, … from (APL, inhabitants)."""
-    return pa.table(
-        {
-            "code_bvcv": ["ABCDEFGHIJKLM"[k] for k in range(len(rows))],
-            "code_region": [region] * len(rows),
-            "population": pa.array([n for _, n in rows], pa.int64()),
-            "population_standardisee": [float(n) for _, n in rows],
-            "apl": pa.array([value for value, _ in rows], pa.float64()),
-        }
-    )
-
-
-def column(found: pa.Table, name: str) -> list[Any]:
-    values: list[Any] = found.column(name).to_pylist()
-    return values
 
 
 # Levels of APL, not shares

@@ -15,9 +15,9 @@ from test_attribution import run
 from test_audit import LEAST, LOW, MIDDLE, SMALL
 
 import apl
-from apl import pipeline
-from apl.outputs import SYNTHETIC_COLUMN, SYNTHETIC_KEY
-from apl.provenance import LAW_KEY, SUPPLIED, carried, synthetic, under
+from apl import outputs, pipeline
+from apl.outputs import LAW_KEY, SUPPLIED, SYNTHETIC_COLUMN, SYNTHETIC_KEY
+from apl.provenance import carried, synthetic, under
 from apl.regions.adaptation import adapt, adapted, no_decisions
 from apl.regions.attribution import annexes
 from apl.regions.audit import audit
@@ -137,3 +137,14 @@ def test_zones_of_a_made_up_country_say_so(tmp_path: Path) -> None:
     assert done.manifest["synthetic"] is True
     assert done.noticed[0].fault == "APL-S01"
     assert synthetic(pq.ParquetFile(tmp_path / "out" / "bvcv.parquet").read())
+
+
+def test_csv_says_in_a_column_what_is_not_law(tmp_path: Path) -> None:
+    """It has no metadata; a table under the text alone has no such column."""
+    own = LAW.reading({"zoning.astride": "include"})
+    for law, said in ((LAW, set()), (own, {"zoning.astride = include"})):
+        path = tmp_path / f"{len(said)}.csv"
+        outputs.write_file(apl.classify(AREAS, law), path)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert (outputs.SUPPLIED_COLUMN in lines[0]) == bool(said)
+        assert all(words in line for line in lines[1:] for words in said)

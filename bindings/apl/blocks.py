@@ -170,7 +170,9 @@ class Regime:
         The final share of each zone of ``margin_zones`` stays within so much of its national one.
     stable : tuple of str
         Zones whose population may not rise.
-    margin_cite, stable_cite : str
+    provisional : str or None
+        The class of a BVCV that may be exchanged, while the region in charge has not published.
+    margin_cite, stable_cite, provisional_cite : str
     motives : tuple of str
         What may justify a decision; each decision carries a motive of its own words.
     """
@@ -186,6 +188,8 @@ class Regime:
     margin_cite: str
     stable: tuple[str, ...]
     stable_cite: str
+    provisional: str | None
+    provisional_cite: str
     motives: tuple[str, ...]
 
 
@@ -294,7 +298,7 @@ def _adaptation(block: Mapping[str, Any]) -> AdaptationRules:
 
 
 def _regime(entry: Mapping[str, Any], block: Mapping[str, Any]) -> Regime:
-    margin, stable = entry.get("margin", {}), entry.get("stable", {})
+    margin, stable, until = (entry.get(key, {}) for key in ("margin", "stable", "provisional"))
     return Regime(
         entry["name"],
         entry["title"],
@@ -307,6 +311,8 @@ def _regime(entry: Mapping[str, Any], block: Mapping[str, Any]) -> Regime:
         margin.get("cite", ""),
         tuple(stable.get("zones", ())),
         stable.get("cite", ""),
+        until.get("zone"),
+        until.get("cite", ""),
         tuple(entry.get("motives", ())),
     )
 
@@ -358,6 +364,7 @@ def disagreements(blocks: Mapping[str, Any], order: Sequence[str]) -> Iterator[s
         yield f"classes stand once each, least served first: {', '.join(zoning.zones)}"
     for regime in known["adaptation"].regimes if "adaptation" in known else ():
         named = {zone for move in regime.moves for zone in (move.origin, move.target)}
+        named |= {regime.provisional} - {None}
         for zone in sorted(named.union(regime.margin_zones, regime.stable) - {*zoning.zones}):
             yield f"regime {regime.name}: {zone} is no class of this text"
     for region, row in known["shares"].regions.items() if "shares" in known else ():

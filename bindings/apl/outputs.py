@@ -20,6 +20,9 @@ MANIFEST = "manifeste.json"
 FORMATS = ("parquet", "csv")
 SYNTHETIC_KEY = b"apl.synthetic"
 SYNTHETIC_COLUMN = "synthetique"
+LAW_KEY = b"apl.law"  # under which text a table was made, and what of it is not law
+SUPPLIED = "supplied_by_the_caller_not_law"
+SUPPLIED_COLUMN = "fourni_par_l_appelant"
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,7 @@ def _encode(table: pa.Table, sink: Path | pa.NativeFile, file_format: str) -> No
     if file_format == "csv":
         import pyarrow.csv as pa_csv
 
-        pa_csv.write_csv(plain, sink)
+        pa_csv.write_csv(_outspoken(plain), sink)
     else:
         import pyarrow.parquet as pq
 
@@ -192,6 +195,15 @@ def marked(table: pa.Table, file_format: str) -> pa.Table:
         return table.append_column(SYNTHETIC_COLUMN, pa.repeat(pa.scalar(True), table.num_rows))
     known = table.schema.metadata or {}
     return table.replace_schema_metadata({**known, SYNTHETIC_KEY: SYNTHETIC.encode()})
+
+
+def _outspoken(table: pa.Table) -> pa.Table:
+    """CSV has no metadata: what of a table is not law stands in a column of it."""
+    made = json.loads((table.schema.metadata or {}).get(LAW_KEY, b"{}"))
+    said = "; ".join(made.get(SUPPLIED, ()))
+    if not said:
+        return table
+    return table.append_column(SUPPLIED_COLUMN, pa.repeat(pa.scalar(said), table.num_rows))
 
 
 def _listed(out: Path) -> set[str]:

@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from apl.outputs import SYNTHETIC_COLUMN, SYNTHETIC_KEY, marked, sha256
+from apl.outputs import LAW_KEY, SUPPLIED, SYNTHETIC_COLUMN, SYNTHETIC_KEY, marked, sha256
 from apl_core import Fault, refuse_if
 from apl_core.tables import notes_of
 
 if TYPE_CHECKING:
     from apl.law import Rules
-
-LAW_KEY = b"apl.law"
-SUPPLIED = "supplied_by_the_caller_not_law"
 
 
 @cache

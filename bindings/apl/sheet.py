@@ -269,6 +269,10 @@ def _regime(regime: Mapping[str, Any]) -> Iterator[str]:
         yield from wrapped(
             "    ", f"no more persons in {zones} ({regime['stable_cite']})", "      "
         )
+    if regime["provisional"]:
+        zone, cite = regime["provisional"], regime["provisional_cite"]
+        yield from wrapped("    ", f"while the region in charge has not published: {zone} ({cite})",
+                           "      ")  # fmt: skip
     if regime["motives"]:
         yield from wrapped("    motives: ", ", ".join(regime["motives"]), "      ")
     words = f"« {regime['quote']} »" if regime["quote"] else f"reported by: {regime['reported']}"

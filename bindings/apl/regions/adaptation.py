@@ -16,7 +16,7 @@ from apl.law import Rules
 from apl.noticed import Notice
 from apl.provenance import stamped, under
 from apl.regions.gauges import Held, Unit, Units, moved
-from apl.regions.regimes import PROVISIONAL, hold, printed_shares, regime_of
+from apl.regions.regimes import hold, printed_shares, regime_of
 from apl.regions.zonage import as_zonage, by_code, not_of_the_text, of_region, units_of
 from apl_core import Fault, MarginError, refuse_if
 from apl_core.errors import SHOWN, at_rows
@@ -256,9 +256,8 @@ def _others(
     for code in elsewhere:
         by_region.setdefault(charge[code], []).append(given.index(code))
     why = "the region that holds most of a BVCV's population classifies the whole of it"
-    until = (f"; until it has published, a BVCV of an exchange zone is {PROVISIONAL!r} "
-             "(FAQ of the ministry, February 2020, p. 13-14)"
-             if any(move.exchange for move in regime.moves) else "")  # fmt: skip
+    until = (f"; until it has published, a BVCV that may be exchanged is {regime.provisional!r} "
+             f"({regime.provisional_cite})" if regime.provisional else "")  # fmt: skip
     for other, rows in sorted(by_region.items()):
         title = f"region {region} does not decide on BVCV of region {other}"
         yield Fault("APL-G07", title, f"{why}{until}", f"leave them to region {other}",

@@ -21,7 +21,7 @@ from apl.law_schema import law_fault
 from apl.mergers import departement
 from apl.provenance import under
 from apl.regions.gauges import Unit
-from apl.regions.regimes import PROVISIONAL, inside, regime_of
+from apl.regions.regimes import inside, regime_of
 from apl.regions.zonage import by_code, no_region, not_of_the_text, rows_of, units_of
 from apl_core import Fault, MarginError, RuleError, UsageError, refuse_if
 from apl_core.errors import SHOWN
@@ -136,8 +136,8 @@ def annexes(
     classifies; 3: communes of other regions that it classifies.
 
     While the region that decides has not published, a text with exchange zones holds its BVCV that
-    may be exchanged as ``intermediaire``, provisionally (the ministry's FAQ to the agencies,
-    February 2020, p. 13–14), and no region may change the others. A text without exchange zones
+    may be exchanged in the provisional class of its regime (the ministry's FAQ to the agencies,
+    February 2020, p. 13–14), and no region may change the others. A text without such a class
     (2024) says nothing of it: the class is null, and waits for that region.
 
     Parameters
@@ -205,14 +205,14 @@ def annexes(
 
 def _provisional(zonage: pa.Table, region: str, rules: Rules) -> dict[str, tuple[str | None, bool]]:
     """The classes of the BVCV of a region that has not published: what is known of them."""
-    exchanges = [move for move in regime_of(rules).moves if move.exchange]
-    units = units_of(zonage, region)
+    regime, units = regime_of(rules), units_of(zonage, region)
+    exchanges = [move for move in regime.moves if move.exchange]
 
     def known(unit: Unit) -> str | None:
-        if not exchanges:
+        if regime.provisional is None:
             return None
         movable = (unit.zone == move.origin and inside(unit, move, units) for move in exchanges)
-        return PROVISIONAL if any(movable) else unit.zone
+        return regime.provisional if any(movable) else unit.zone
 
     return {unit.code: (known(unit), True) for unit in units.bvcv}
 

@@ -17,10 +17,6 @@ from apl.regions.gauges import Breach, Change, Gauge, Held, Unit, Units, moved
 from apl.regions.interval import Interval
 from apl_core import Fault, RuleError, TableError
 
-# FAQ of the ministry to the agencies, February 2020, p. 13-14: a BVCV of an exchange zone that
-# another region has not classified yet.
-PROVISIONAL = "intermediaire"
-
 
 def regime_of(rules: Rules, name: str | None = None) -> Regime:
     """A regime of the rules by its name; the text's own, its first, without one.
