@@ -65,10 +65,10 @@ def by_group(weighted: Weighted, group: I32, groups: int, x: F64) -> Links:
     """
     pairs = weighted.pairs
     value = vector(x, "x", len(pairs.land))
-    if weighted.level is None:
-        weight, denominator = weighted.weight, 1
-    else:
-        weight, denominator = weighted.level[weighted.band].astype(np.float64), weighted.denominator
+    by_time, denominator = weighted.by_time, 1
+    if weighted.level is not None:
+        by_time, denominator = weighted.level.astype(np.float64), weighted.denominator
+    weight = by_time[pairs.words.mark]
     origin = np.repeat(np.arange(len(pairs.land), dtype=np.int32), np.diff(pairs.start))
     linked = np.flatnonzero((weight > 0) & (value[origin] > 0))
     origin = origin[linked]

@@ -9,24 +9,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl_core import kernels
+from apl_core import kernels, kernels_steps
 from apl_core.convert import Column, converted
 from apl_core.decay import Decay, Steps
-from apl_core.errors import SHOWN, Fault, RuleError, at_rows, refuse_if
+from apl_core.errors import (
+    SHOWN,
+    Fault,
+    RuleError,
+    Whole,
+    at_rows,
+    listed,
+    refuse_if,
+    refuse_lacking,
+)
 from apl_core.exact import F64, I64, frozen
 from apl_core.schema import schema
 from apl_core.territory import I32, Territory, column_values
 from apl_core.values import value_faults
 from apl_core.weighted import Weighted
+from apl_core.words import Words, distinct, packed
 
 SELF_PAIR = ("error", "0", "none")
 TABLE = "temps_de_parcours"
+COLUMNS = ("origine", "destination", "minutes")
 LARGEST_LEVEL = 1 << 20  # whole weights beyond it would leave too few bits for the quantities
 
 
@@ -39,11 +51,11 @@ class Catchment:
     land : Territory
     within : float
         Minutes beyond which pairs were set aside.
-    start : int64[n+1]
-        Row i holds the pairs ``start[i]:start[i+1]``.
-    destination : int32[m]
-        Positions, ascending in each row, without duplicate.
-    minutes : float64[m]
+    words : Words
+        Of each pair the position of its destination, ascending in each row, without duplicate, and
+        which of ``times`` it takes: 4 bytes, where a position and a float64 take 12.
+    times : float64[t]
+        The distinct minutes, ascending.
     paired : bool[n]
         The place is the destination of some pair of the table, at any time.
     read, self_added : int
@@ -54,13 +66,51 @@ class Catchment:
 
     land: Territory
     within: float
-    start: I64
-    destination: I32
-    minutes: F64
+    words: Words
+    times: F64
     paired: NDArray[np.bool_]
     read: int
     self_added: int
     longest: float
+
+    @property
+    def start(self) -> I64:
+        """int64[n+1]: row i holds the pairs ``start[i]:start[i+1]``."""
+        return self.words.start
+
+    @property
+    def size(self) -> int:
+        """How many pairs there are."""
+        return int(self.words.word.size)
+
+    @property
+    def destination(self) -> I32:
+        """The position of each pair's destination, int32[m]; made anew."""
+        return frozen(self.words.place)
+
+    @property
+    def minutes(self) -> F64:
+        """The time of each pair, float64[m]; made anew."""
+        return frozen(self.times[self.words.mark])
+
+    def count_at(self, minutes: float) -> int:
+        """How many pairs take these minutes to the bit of a float64.
+
+        >>> land = Territory.from_codes(["A"])
+        >>> times = pa.table({"origine": ["A"], "destination": ["A"], "minutes": [0.5]})
+        >>> pairs = Catchment.build(times, land)
+        >>> pairs.count_at(0.5), pairs.count_at(0.25)
+        (1, 0)
+        """
+        at = np.flatnonzero(self.times == minutes)
+        return int(self.counts[at].sum())
+
+    @cached_property
+    def counts(self) -> I64:
+        """How many pairs take each of ``times``, int64[t]."""
+        found = np.zeros(1 << self.words.bits, dtype=np.int64)
+        kernels_steps.count_marks(self.words.word, self.words.index[3], found)
+        return frozen(found[: self.times.size])
 
     @classmethod
     def build(
@@ -106,15 +156,16 @@ class Catchment:
         if within is not None and not within >= 0:
             raise ValueError(f"within is a number of minutes, not {within!r}")
         table = travel_times if isinstance(travel_times, pa.Table) else pa.table(travel_times)
+        refuse_lacking(table, TABLE, *COLUMNS)
         origin = land.positions(table.column("origine"))
         destination = land.positions(table.column("destination"))
-        minutes, faults = _checked_minutes(table.column("minutes"))
+        code, times, faults = _checked_minutes(table.column("minutes"))
         for column, positions in (("origine", origin), ("destination", destination)):
             faults += _unknown_codes(table, column, positions)
         known = None
         if faults:  # the other faults are looked for among the pairs that are left
             known = np.flatnonzero((origin >= 0) & (destination >= 0))
-            origin, destination, minutes = origin[known], destination[known], minutes[known]
+            origin, destination, code = origin[known], destination[known], code[known]
         start, missing, paired, order = _survey(origin, destination, len(land))
         if self_pair == "error" and missing.any():
             faults.append(_missing_self(land, missing))
@@ -126,22 +177,26 @@ class Catchment:
         added = np.flatnonzero(missing).astype(np.int32) if self_pair == "0" else missing[:0]
         if added.size:
             origin, destination = (np.concatenate([ends, added]) for ends in (origin, destination))
-            minutes = np.concatenate([minutes, np.zeros(added.size)])
+            none = np.full(added.size, times.size, dtype=np.int32)
+            code, times = np.concatenate([code, none]), np.append(times, 0.0)
             start, _, paired, order = _survey(origin, destination, len(land))
         if order is not None:
-            origin, destination, minutes = origin[order], destination[order], minutes[order]
+            origin, destination, code = origin[order], destination[order], code[order]
         reach = math.inf if within is None else float(within)
-        longest = float(minutes.max(initial=0.0))
+        used = np.zeros(times.size, dtype=np.bool_)  # a file's table may hold more than its rows
+        kernels_steps.seen(frozen(code), used)
+        longest = float(times.max(initial=0.0, where=used))
         if longest > reach:
-            near = minutes <= reach
-            origin, destination, minutes = origin[near], destination[near], minutes[near]
+            used &= times <= reach
+            near = np.take(used, code)
+            origin, destination, code = origin[near], destination[near], code[near]
             start = _survey(origin, destination, len(land))[0]
+        word, bits, times = packed(destination, code, times, used, len(land))
         return cls(
             land,
             reach,
-            frozen(start),
-            frozen(destination),
-            frozen(minutes),
+            Words(frozen(start), word, bits),
+            times,
             frozen(paired),
             table.num_rows,
             added.size,
@@ -154,7 +209,8 @@ class Catchment:
         Parameters
         ----------
         decay : Steps, Table, Gaussian, Epanechnikov, Exponential, Logistic, Power, or a callable
-            A callable gets float64[m] and returns float64[m], finite and ≥ 0.
+            A callable gets the distinct minutes, float64[t], and returns float64[t], finite and
+            ≥ 0.
 
         Raises
         ------
@@ -166,17 +222,19 @@ class Catchment:
         if self.within < limit < math.inf:
             raise RuleError([_too_short(self.within, limit)])
         if isinstance(decay, Steps) and max(decay.levels) <= LARGEST_LEVEL:
-            band = np.empty(self.minutes.size, dtype=np.uint8)
-            limits = frozen(np.array(decay.closed_limits, dtype=np.float64))
-            kernels.bands(self.minutes, limits, band)
-            levels = frozen(np.array(decay.levels, dtype=np.int64))
-            return Weighted(self, frozen(band), levels, decay.denominator, None)
+            nearest = -math.inf  # its level, the largest, last: of it the scale of sums is made
+            times = np.append(self.times, nearest)
+            band = np.searchsorted(np.array(decay.closed_limits), times, side="left")
+            level = np.array(decay.levels, dtype=np.int64)[band]
+            return Weighted(self, frozen(level), decay.denominator, None)
         with np.errstate(all="ignore"):  # what is not finite is refused below, with its minutes
-            weight = np.ascontiguousarray(decay(self.minutes), dtype=np.float64)
+            weight = np.ascontiguousarray(decay(self.times), dtype=np.float64)
         bad = ~np.isfinite(weight) | (weight < 0)
-        if weight.shape != self.minutes.shape or bad.any():
-            raise RuleError([_bad_weights(decay, self.minutes, bad)])
-        return Weighted(self, None, None, 1, frozen(weight))
+        if bad.shape == self.times.shape and bad.any():  # `towards` may have left a time unused
+            bad &= np.bincount(self.words.mark, minlength=self.times.size) > 0
+        if weight.shape != self.times.shape or bad.any():
+            raise RuleError([_bad_weights(decay, self.times, bad)])
+        return Weighted(self, None, 1, frozen(weight))
 
     def towards(self, places: NDArray[np.bool_]) -> Catchment:
         """The pairs that lead to these places (bool[n]).
@@ -191,24 +249,7 @@ class Catchment:
         >>> pairs.towards(np.array([True, False])).minutes.tolist()
         [0.0, 9.0]
         """
-        start = np.zeros_like(self.start)
-        destination = np.empty(self.destination.size + 1, dtype=np.int32)  # room for one unkept
-        minutes = np.empty(self.minutes.size + 1)
-        kernels.towards(
-            self.start,
-            self.destination,
-            self.minutes,
-            frozen(places.astype(np.uint8)),
-            start,
-            destination,
-            minutes,
-        )
-        return replace(
-            self,
-            start=frozen(start),
-            destination=frozen(destination[: start[-1]]),
-            minutes=frozen(minutes[: start[-1]]),
-        )
+        return replace(self, words=self.words.towards(np.asarray(places, dtype=np.bool_)))
 
     def unreached_supply(self, supply: F64) -> NDArray[np.int64]:
         """Positions with supply that are the destination of no pair at all."""
@@ -240,20 +281,22 @@ def _survey(
     return start, ~own, paired, order
 
 
-def _checked_minutes(column: pa.ChunkedArray) -> tuple[F64, list[Fault]]:
-    """Minutes as float64[m], and what is wrong with them: the gate's own checks of the schema.
+def _checked_minutes(column: pa.ChunkedArray) -> tuple[NDArray[Any], F64, list[Fault]]:
+    """Minutes as ``times[code]``, and what is wrong with them: the gate's own checks of the schema.
 
-    A table from `apl.read_table` has passed them already (a pass over its minutes); one from
-    elsewhere has not.
+    A table from `apl.read_table` has passed them already (a pass over its minutes, or its distinct
+    minutes where they stand in a dictionary); one from elsewhere has not.
     """
-    read = converted(Column(column, schema(TABLE).field("minutes"), TABLE))
+    field = schema(TABLE).field("minutes")
+    read = converted(Column(column, field, TABLE), encoded=True)
     if read.values is None:
-        return np.full(len(column), math.nan), list(read.faults)
-    faults = [
-        *read.faults,
-        *value_faults(Column(read.values, schema(TABLE).field("minutes"), TABLE)),
-    ]
-    return column_values(read.values, np.float64, fill=math.nan), faults
+        return np.zeros(len(column), np.uint16), np.array([math.nan]), list(read.faults)
+    faults = [*read.faults, *value_faults(Column(read.values, field, TABLE))]
+    if pa.types.is_dictionary(read.values.type) and read.values.num_chunks == 1:
+        of = read.values.chunk(0)
+        code = column_values(of.indices, np.uint16)
+        return code, column_values(of.dictionary, np.float64), faults
+    return *distinct(column_values(read.values, np.float64, fill=math.nan)), faults
 
 
 def _unknown_codes(table: pa.Table, column: str, positions: I32) -> list[Fault]:
@@ -263,7 +306,10 @@ def _unknown_codes(table: pa.Table, column: str, positions: I32) -> list[Fault]:
     at = np.flatnonzero(positions < 0)
     codes = table.column(column).take(pa.array(at[:100_000])).cast(pa.string())
     distinct = codes.unique().to_pylist()
-    named = {**at_rows(at), "values": tuple(str(code) for code in distinct[:SHOWN])}
+    named = {
+        **at_rows(at, table.column(column)),
+        "values": tuple(str(code) for code in distinct[:SHOWN]),
+    }
     return [
         Fault(
             "APL-C02",
@@ -301,8 +347,20 @@ def _double_pairs(origin: I32, destination: I32, rows: I64, table: pa.Table) -> 
             tuple(int(row) + 1 for row in shown.ravel()),
             values,
             2 * at.size,
+            Whole(np.stack([rows[at], rows[at + 1]], axis=1).ravel(), _Pairs(table)),
         )
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """The rows of a table of travel times as text, made when they are listed."""
+
+    table: pa.Table
+
+    def __getitem__(self, row: int) -> str:
+        origin, destination, minutes = (self.table.column(name)[row] for name in COLUMNS)
+        return f"{origin} → {destination}: {minutes} min"
 
 
 def _missing_self(land: Territory, missing: NDArray[np.bool_]) -> Fault:
@@ -315,9 +373,7 @@ def _missing_self(land: Territory, missing: NDArray[np.bool_]) -> Fault:
         "--self-pair 0 takes 0 minutes (METRIC's convention); --self-pair none leaves them out",
         TABLE,
         "origine, destination",
-        (),
-        tuple(land.codes[int(p)].as_py() for p in at[:SHOWN]),
-        at.size,
+        **listed(land.codes.take(pa.array(at)).to_pylist()),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apl_core import kernels
+from apl_core import kernels, kernels_exact
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -46,6 +46,12 @@ class Limbs:
         return joined
 
 
+def in_turn(parts: I64) -> tuple[I64, I64]:
+    """Limbs [n, 2] as kernels take them: those of k stand at 2k of the first and of the second."""
+    flat = parts.reshape(-1)
+    return flat, flat[1:]
+
+
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """The same memory, read-only: kernels are compiled once, for read-only inputs."""
     view = array.view()
@@ -55,12 +61,22 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 def magnitude(x: F64) -> int:
     """An exponent e with Σ|x| ≤ 2**e, the same for any order of ``x`` (a float sum is not)."""
-    top = math.frexp(float(np.abs(x).max(initial=0.0)))[1]
+    return _magnitude(x, _bounds(x)[0])
+
+
+def _magnitude(x: F64, most: float) -> int:
+    top = math.frexp(most)[1]
     shift = 61 - x.size.bit_length() - top
     if abs(shift) > FAR:
         return top + x.size.bit_length()
-    total = int(np.ceil(np.ldexp(np.abs(x), shift)).astype(np.int64).sum())
+    total = int(kernels_exact.ceilings(frozen(x), math.ldexp(1.0, shift)))
     return total.bit_length() - shift
+
+
+def _bounds(x: F64) -> tuple[float, float]:
+    """The largest |x| and the least x > 0 (inf where there is none)."""
+    most, least = kernels_exact.bounds(frozen(x), math.inf)
+    return float(most), float(least)
 
 
 def split(x: F64, largest: int) -> Limbs | None:
@@ -73,19 +89,15 @@ def split(x: F64, largest: int) -> Limbs | None:
     if scales is None:
         return None
     shift, below = scales
-    scaled = x * math.ldexp(1.0, shift)  # exact: `fitting` saw that no bit is lost
-    whole = np.rint(scaled)
-    parts = np.empty((x.size, 2), dtype=np.int64)
-    parts[:, 0] = whole
-    parts[:, 1] = np.rint((scaled - whole) * math.ldexp(1.0, below))
-    parts.flags.writeable = False
-    return Limbs(parts, shift, below)
+    parts = np.empty((x.size, 2), dtype=np.int64)  # exact: `fitting` saw that no bit is lost
+    kernels_exact.limbs(frozen(x), math.ldexp(1.0, shift), math.ldexp(1.0, below), parts)
+    return Limbs(frozen(parts), shift, below)
 
 
 def fitting(x: F64, largest: int) -> tuple[int, int] | None:
     """The exponents of the two limbs of `split`, where there are any."""
-    shift, below = exponents(magnitude(x), x.size, largest)
-    least = float(x.min(where=x > 0, initial=math.inf))
+    most, least = _bounds(x)
+    shift, below = exponents(_magnitude(x, most), x.size, largest)
     if abs(shift) + below > FAR:
         return None
     return None if least < math.ldexp(1.0, _MANTISSA - shift - below) else (shift, below)
@@ -149,53 +161,14 @@ def exact_sum(values: F64) -> float:
     return float(Limbs(sums, shift, room).join(sums, 1)[0])
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Sums by row and column: see `exact_table`."""
+def scales(values: F64, terms: int | None = None) -> tuple[int, int]:
+    """Exponents of the two limbs: n terms of at most 2**room each cannot overflow int64.
 
-    sums: F64  # [columns, rows]
-    rows: NDArray[np.bool_]  # those that there are
-    keys: NDArray[np.bool_]
-
-
-def exact_table(
-    row: NDArray[np.int32], key: I64, column_of: I64, values: F64, rows: int, columns: int
-) -> Table:
-    """Σ of ``values`` by column and row, and which rows and keys there are; exact as `exact_sums`.
-
-    Parameters
-    ----------
-    row : int32[m]
-        0 ≤ row < rows.
-    key : int64[m]
-        ``column_of[key]`` is the column, 0 ≤ column < columns.
-    column_of : int64[k]
-    values : float64[m]
-    rows, columns : int
+    ``terms``: how many, where a value may come more than once.
     """
-    sums = np.zeros((columns, rows, 2), dtype=np.int64)
-    present, seen = np.zeros(rows, dtype=np.bool_), np.zeros(column_of.size, dtype=np.bool_)
-    shift, room = scales(values)
-    kernels.add_cells(
-        frozen(row),
-        frozen(key),
-        frozen(column_of),
-        frozen(values),
-        math.ldexp(1.0, shift),
-        math.ldexp(1.0, room),
-        sums,
-        present,
-        seen,
-    )
-    joined = Limbs(sums, shift, room).join(sums.reshape(-1, 2), 1)
-    return Table(joined.reshape(columns, rows), present, seen)
-
-
-def scales(values: F64) -> tuple[int, int]:
-    """Exponents of the two limbs: n terms of at most 2**room each cannot overflow int64."""
     top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not math.isfinite(top):  # as an integer it would be any number
         raise ValueError("only finite values add up")
-    room = 62 - max(values.size, 1).bit_length()
+    room = 62 - max(values.size if terms is None else terms, 1).bit_length()
     # below 1e-180, what is lost is less than any quantity; ldexp stays within float64
     return room - max(math.frexp(top)[1], -600), room

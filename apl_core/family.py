@@ -272,11 +272,11 @@ def _there(x: F64) -> F64:
 def _product(one: Weighted, other: Weighted) -> Weighted:
     """The same pairs with the products of both weights; squares of steps stay exact."""
     if one is other and one.level is not None:  # up to 2**40; `split` proves that sums fit, or not
-        return replace(one, level=frozen(one.level**2), denominator=one.denominator**2)
+        return replace(one, level=frozen(one.level**2), denominator=one.denominator**2, runs=None)
     with np.errstate(over="ignore"):  # an infinite product is refused
-        weight = _finite(one.weight * other.weight)
+        weight = _finite(one.by_time * other.by_time)
     weight[weight < TINY] = 0.0
-    return replace(one, band=None, level=None, denominator=1, given_weight=frozen(weight))
+    return replace(one, level=None, denominator=1, time_weight=frozen(weight), runs=None)
 
 
 def _over(above: F64, below: F64) -> F64:

@@ -1,6 +1,8 @@
 """Kernels of live editing (see `apl_core.live`, and `apl_core.kernels` for the rules).
 
-``seen[i] == stamp`` says that row i was met in this call: no array is cleared between calls.
+Pairs stand in three arrays: row ``i`` holds ``start[i]:start[i+1]`` of the other ends and of marks,
+``level[mark]`` being the whole weight. ``seen[i] == stamp`` says that row i was
+met in this call: no array is cleared between calls.
 """
 
 from __future__ import annotations
@@ -10,6 +12,42 @@ from typing import Any
 import numpy as np
 
 from apl_core.kernels import F64, I32, I64, _compiled
+
+
+@_compiled
+def gather(
+    start: I64,
+    destination: I32,
+    band: Any,
+    level: I64,
+    limbs: I64,
+    first: int,
+    last: int,
+    out: I64,
+) -> None:
+    """Step 2: out[i] = Σ_j level(i, j) · x_j for origins first ≤ i < last, in two limbs."""
+    for i in range(first, last):
+        a = np.int64(0)
+        b = np.int64(0)
+        for p in range(start[i], start[i + 1]):
+            w = level[band[p]]
+            j = destination[p]
+            a += w * limbs[j, 0]
+            b += w * limbs[j, 1]
+        out[i, 0] = a
+        out[i, 1] = b
+
+
+@_compiled
+def gather_float(
+    start: I64, destination: I32, weight: F64, x: F64, first: int, last: int, out: F64
+) -> None:
+    """Step 2 in float64, destinations ascending: out[i] = Σ_j weight(i, j) · x_j."""
+    for i in range(first, last):
+        a = 0.0
+        for p in range(start[i], start[i + 1]):
+            a += weight[p] * x[destination[p]]
+        out[i] = a
 
 
 @_compiled

@@ -27,7 +27,7 @@ Moved = tuple[I32, F64, F64]  # rows, their values before, their values after
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """The pairs of each place, by the other end: int64[n+1], int32[m], bands or weights [m]."""
+    """The pairs of each place, by the other end: int64[n+1], int32[m]; marks or weights [m]."""
 
     start: I64
     other: I32
@@ -39,7 +39,7 @@ class Links:
     def of(cls, weighted: Weighted) -> Links:
         """By origin, as they are stored."""
         pairs = weighted.pairs
-        mark = weighted.weight if weighted.band is None else weighted.band
+        mark = weighted.weight if weighted.level is None else pairs.words.mark
         known = (weighted.level, weighted.denominator)
         return cls(pairs.start, pairs.destination, frozen(mark), *known)
 
@@ -123,10 +123,12 @@ class Sums:
         self._scale = None if limbs is None else (limbs.shift, limbs.below)
         if limbs is None or into.level is None:
             self._joined, self._divisor = np.empty(n), 1
-            kernels.gather_float(into.start, into.other, into.weight, x, 0, n, self._joined)
+            kernels_live.gather_float(into.start, into.other, into.weight, x, 0, n, self._joined)
             return
         self._sums = np.empty((n, 2), dtype=np.int64)
-        kernels.gather(into.start, into.other, into.mark, into.level, limbs.parts, 0, n, self._sums)
+        kernels_live.gather(
+            into.start, into.other, into.mark, into.level, limbs.parts, 0, n, self._sums
+        )
         self._joined, self._divisor = limbs.join(self._sums, 1), into.denominator
         self._least = math.ldexp(1.0, 53 - limbs.shift - limbs.below)
 

@@ -1,64 +1,30 @@
 """Many supplies over one index: the two steps for k scenarios, the same bits as k single solves.
 
-Step 1 does not depend on supply and is taken once. Step 2 runs over the pairs that lead to supply
-in some scenario, 3 bytes each (a place in 2 where fewer than 65,537 have supply, and a band), a
-tile of scenarios at a time. Each scenario has the scale that `apl_core.exact.split` would give it;
-one whose range does not fit is summed in float64, in the order of positions, as a single solve is.
+Step 1 does not depend on supply and is taken once. Step 2 concerns the pairs that lead to supply in
+some scenario. What is asked decides the structure: from `WORTH_RUNS` scenarios, runs of these pairs
+(`apl_core.runs`) and a tile of scenarios at a time; below, one solve after the other. Each scenario
+has the scale that `apl_core.exact.split` would give it; one whose range does not fit is solved by
+itself, in float64. Weights that are not steps are summed in float64, a tile at a time. Runs that
+there are already (`Weighted.often`) are used as they are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apl_core import kernels_many as kernels
-from apl_core.exact import F64, FAR, I64, exponents, fitting, frozen
-from apl_core.territory import I32
+from apl_core.exact import F64, FAR, exponents, fitting, frozen
+from apl_core.runs import Runs
 from apl_core.weighted import Weighted, vector
 
-TILE = 32  # scenarios; 16 take a quarter longer, 64 and 128 as long
-
-
-@dataclass(frozen=True, eq=False)
-class Fan:
-    """The pairs that lead to some places, these counted from 0.
-
-    Attributes
-    ----------
-    start : int64[n+1]
-    column : uint16[m] or int32[m]
-        Which of ``places``.
-    mark : uint8[m] or float64[m]
-        The band of each pair, or its weight.
-    places : int32[p]
-        Positions.
-    """
-
-    start: I64
-    column: NDArray[Any]
-    mark: NDArray[Any]
-    places: I32
-
-    @classmethod
-    def of(cls, weighted: Weighted, places: I32) -> Fan:
-        """The pairs of ``weighted`` that lead to ``places``."""
-        pairs = weighted.pairs
-        rank = np.full(len(pairs.land), -1, dtype=np.int32)
-        rank[places] = np.arange(places.size, dtype=np.int32)
-        mark = weighted.weight if weighted.band is None else weighted.band
-        size = int(np.count_nonzero(rank[pairs.destination] >= 0))
-        start = np.zeros_like(pairs.start)
-        column = np.empty(size, dtype=np.uint16 if places.size <= 1 << 16 else np.int32)
-        found = np.empty(size, dtype=mark.dtype)
-        kernels.kept(
-            pairs.start, pairs.destination, frozen(mark), frozen(rank), start, column, found
-        )
-        return cls(frozen(start), frozen(column), frozen(found), places)
+TILE = 32  # scenarios; 16 and 64 take about as long, 64 twice the room
+WORTH_RUNS = 20  # scenarios: building the runs takes what some twenty gain
 
 
 def access_many(weighted: Weighted, supplies: F64, demand: F64, *, threads: int = 1) -> F64:
@@ -71,17 +37,14 @@ def access_many(weighted: Weighted, supplies: F64, demand: F64, *, threads: int 
     if not (given.min(initial=0.0) >= 0 and most.max(initial=0.0) < math.inf):
         for k, supply in enumerate(given):
             vector(supply, f"supply {k}", n)
-    around = weighted.demand(demand, threads=threads)
-    places = np.flatnonzero(most > 0).astype(np.int32)
-    fan = Fan.of(weighted, places)
-    faced = around[places]
+    near = weighted.towards(most > 0) if weighted.runs is None else weighted
+    faced = near.demand(demand, threads=threads)
     faced[faced == 0] = np.inf  # nobody reaches it: its ratio is 0
+    solved = _solver(near, given, faced)
     out = np.empty(given.shape)
 
     def tile(first: int) -> None:
-        ratio = np.take(given[first : first + TILE], places, axis=1) / faced
-        vector(ratio.max(axis=1, initial=0.0), "ratio", len(ratio))
-        _tile(weighted, fan, frozen(ratio), out[first : first + TILE])
+        solved(slice(first, first + TILE), out[first : first + TILE])
 
     firsts = range(0, len(given), TILE)
     if threads <= 1:
@@ -93,43 +56,63 @@ def access_many(weighted: Weighted, supplies: F64, demand: F64, *, threads: int 
     return out
 
 
-def _tile(weighted: Weighted, fan: Fan, ratio: F64, out: F64) -> None:
-    """out[t] = A of the ratio ratio[t], at the places of the fan."""
-    if weighted.level is None:
-        _in_float(fan, frozen(fan.mark), ratio, out)
-        return
-    top = int(weighted.level.max())
-    n = len(weighted.pairs.land)
-    shift, below, fits = _scales(ratio, n, top)
-    many = len(ratio)
-    limbs = np.empty((fan.places.size, 2 * many), dtype=np.int64)
-    kernels.limbs(ratio, frozen(np.ldexp(fits * 1.0, shift)), math.ldexp(1.0, below), limbs)
-    unit = np.ldexp(1.0, -shift)
-    acc = np.empty(2 * many, dtype=np.int64)
-    kernels.gather_many(
-        fan.start,
-        fan.column,
-        fan.mark,
-        weighted.level,
-        frozen(limbs),
-        frozen(unit),
-        frozen(unit * math.ldexp(1.0, -below)),
-        acc,
-        out,
-    )
-    if weighted.denominator != 1:
-        out /= weighted.denominator
-    other = np.flatnonzero(~fits)
-    if other.size:
-        wide = np.empty((other.size, n))
-        weight = weighted.level[fan.mark].astype(np.float64) / weighted.denominator
-        _in_float(fan, frozen(weight), frozen(ratio[other]), wide)
-        out[other] = wide
+def _solver(near: Weighted, given: F64, faced: F64) -> Callable[[slice, F64], None]:
+    """What writes A of some of the given supplies."""
+    if near.level is not None and (near.runs is not None or len(given) >= WORTH_RUNS):
+        often = near.often()
+        assert often.runs is not None
+        return OverRuns(often, often.runs.out_of, given, faced).solve
+
+    def singly(which: slice, out: F64) -> None:
+        for k, supply in enumerate(given[which]):
+            out[k] = near.access(supply / faced)
+
+    def in_float(which: slice, out: F64) -> None:
+        ratio = given[which] / faced
+        vector(ratio.max(axis=1, initial=0.0), "ratio", len(ratio))
+        x, acc = frozen(np.ascontiguousarray(ratio.T)), np.empty(len(ratio))
+        kernels.gather_many_float(*near.pairs.words.index, near.by_time, x, acc, out)
+
+    return in_float if near.level is None else singly
 
 
-def _in_float(fan: Fan, weight: F64, ratio: F64, out: F64) -> None:
-    x = frozen(np.ascontiguousarray(ratio.T))
-    kernels.gather_many_float(fan.start, fan.column, weight, x, np.empty(len(ratio)), out)
+@dataclass(frozen=True, eq=False)
+class OverRuns:
+    """Access over runs out of each origin, of some of the given supplies at a time."""
+
+    weighted: Weighted
+    runs: Runs
+    given: F64
+    faced: F64
+
+    def solve(self, which: slice, out: F64) -> None:
+        """out[t] = A of the given supply t of ``which``."""
+        runs, level = self.runs, self.weighted.level
+        assert level is not None
+        given = self.given[which]
+        ratio = np.empty((len(given), runs.columns.size))
+        for t, supply in enumerate(given):  # in one call, along the other axis: a third longer
+            np.take(supply, runs.columns, out=ratio[t], mode="clip")
+        ratio /= self.faced[runs.columns]
+        vector(ratio.max(axis=1, initial=0.0), "ratio", len(ratio))
+        many, n = len(ratio), self.faced.size
+        shift, below, fits = _scales(frozen(ratio), n, int(level.max()))
+        limb = np.empty((runs.columns.size + 1, 2 * many), dtype=np.int64)
+        scale = frozen(np.ldexp(fits * 1.0, shift))
+        kernels.prefixes(frozen(ratio), scale, math.ldexp(1.0, below), limb)
+        unit = np.ldexp(1.0, -shift)
+        finer = unit * math.ldexp(1.0, -below)
+        if runs.rows.size < n:
+            out[:] = 0.0
+        acc = np.empty(2 * many, dtype=np.int64)
+        kernels.gather_many(
+            *runs.words.index, runs.step, frozen(limb), frozen(unit), frozen(finer), runs.rows,
+            acc, out,
+        )  # fmt: skip
+        if self.weighted.denominator != 1:
+            out /= self.weighted.denominator
+        for t in np.flatnonzero(~fits).tolist():
+            out[t] = self.weighted.access(given[t] / self.faced)
 
 
 def _scales(ratio: F64, n: int, largest: int) -> tuple[NDArray[np.int64], int, NDArray[np.bool_]]:

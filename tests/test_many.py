@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from strategies import Country, countries, extreme, fte, strip
 
 from apl_core import Catchment, Decay, Exponential, Steps, TableError, Territory, Weighted
-from apl_core.many import TILE, Fan
+from apl_core.many import TILE, WORTH_RUNS
 
 LEGAL = Steps.of([10, 15, 20], ["1", "2/3", "1/3"], closed="left")
 DECAYS: list[Decay] = [
@@ -40,9 +40,12 @@ def singly(pairs: Weighted, supplies: F64, demand: F64) -> F64:
 def test_each_row_has_the_bits_of_a_single_solve(
     country: Country, decay: Decay, data: st.DataObject
 ) -> None:
+    """Of a few scenarios, taken one by one, and of enough of them for runs."""
     pairs, demand = weighted(country, decay), country.demand_vector()
     row = st.lists(extreme | fte, min_size=demand.size, max_size=demand.size)
     supplies = np.array(data.draw(st.lists(row, min_size=1, max_size=4)))
+    if data.draw(st.booleans()):
+        supplies = np.tile(supplies, (WORTH_RUNS, 1))
     found = pairs.access_many(supplies, demand)
     assert found.tobytes() == singly(pairs, supplies, demand).tobytes()
 
@@ -51,9 +54,9 @@ def test_each_row_has_the_bits_of_a_single_solve(
 @given(countries(), st.integers(0, 2**32))
 def test_rows_are_those_of_the_oracle(country: Country, seed: int) -> None:
     supplies = np.random.default_rng(seed).integers(0, 50, (2, len(country.codes))).astype(float)
-    found = weighted(country).access_many(supplies, country.demand_vector())
+    found = weighted(country).access_many(np.tile(supplies, (10, 1)), country.demand_vector())
     bands = [(10, False, Fraction(1)), (15, False, Fraction(2, 3)), (20, False, Fraction(1, 3))]
-    for supply, row in zip(supplies, found, strict=True):
+    for supply, row in zip(supplies, found, strict=False):  # the same two, ten times
         given = dict(zip(country.codes, supply.tolist(), strict=True))
         exact = naive.two_steps(country.times, given, country.population, bands)
         for code, value in zip(country.codes, row, strict=True):
@@ -72,6 +75,7 @@ def test_more_scenarios_than_a_tile_on_any_number_of_threads(decay: Decay) -> No
     one = pairs.access_many(supplies, demand)
     assert one.tobytes() == singly(pairs, supplies, demand).tobytes()
     assert one.tobytes() == pairs.access_many(supplies, demand, threads=3).tobytes()
+    assert one.tobytes() == pairs.often().access_many(supplies, demand).tobytes()
     assert not one[3].any()
     if decay is LEGAL:
         ratios = [pairs.ratio(supply, demand) for supply in supplies]
@@ -83,12 +87,6 @@ def test_no_scenario_and_no_supply() -> None:
     pairs, demand = weighted(strip(20)), strip(20).demand_vector()
     assert pairs.access_many(np.empty((0, 20)), demand).shape == (0, 20)
     assert not pairs.access_many(np.zeros((2, 20)), demand).any()
-
-
-def test_pairs_take_three_bytes() -> None:
-    fan = Fan.of(weighted(strip(50)), np.array([3, 7, 40], dtype=np.int32))
-    assert fan.column.itemsize + fan.mark.itemsize == 3
-    assert fan.column.max() == 2
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0])
