@@ -6,7 +6,7 @@ comma, a canton without its mark) is a note. Nothing is padded or guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,11 +21,15 @@ from apl_core.territory import column_values
 Mask = NDArray[np.bool_]
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
+NUMBERS = [pa.dictionary(pa.uint16(), kind) for kind in (pa.int64(), pa.float64())]
 TRUE, FALSE = ("true", "1", "oui", "1.0"), ("false", "0", "non", "0.0")
 # Values that other files use for ours: INSEE's census counts men as 1 and women as 2.
 VALUES = {"sexe": {"1": "M", "2": "F", "H": "M"}}
 SPACES = r"[\s\x{00A0}\x{202F}]"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(nan|NaN|inf|Inf)$"
+# What INSEE and DREES write where a figure is missing or secret.
+ABSENT = r"(?i)^\s*(n\.?d\.?|n/?a|s|ss|c|secret|\.|-|…|\.\.\.)\s*$"
+CONTROL = r"[\x00-\x08\x0e-\x1f]"
 LARGEST = 2**53  # beyond it a float64 no longer tells whole numbers apart
 # A canton-ou-ville whose mark was left out: 0405 for 0405_. (Overseas, 97106 is a living area's.)
 BARE_CANTON = r"^(0[1-9]|1[0-9]|2[1-9AB]|[3-8][0-9]|9[0-5])([0-9]{2}|ZZ)$"
@@ -61,10 +65,17 @@ class Converted:
     note: str | None = None
 
 
-def converted(column: Column) -> Converted:
-    """The column in the type of its schema, and the cells that do not fit it."""
+def converted(column: Column, encoded: bool = False) -> Converted:
+    """The column in the type of its schema, and the cells that do not fit it.
+
+    ``encoded``: a dictionary of that type, without nulls, may stay one.
+    """
     kind = column.values.type
     try:
+        if encoded and kind in NUMBERS:
+            table = _number_table(column)
+            if table is not None:
+                return Converted(table)
         if pa.types.is_dictionary(kind) and not (
             column.field.type == "string" and is_text(kind.value_type)
         ):
@@ -78,7 +89,7 @@ def converted(column: Column) -> Converted:
         why = f"the column is of type {kind}: {str(error).splitlines()[0]}"
         title = f"cannot be read as {column.field.type}"
         where, name = column.where, column.field.name
-        return Converted(None, (Fault("APL-D01", title, why, "correct it", where, name),))
+        return Converted(None, (Fault("APL-D10", title, why, "correct it", where, name),))
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -111,6 +122,11 @@ def _text(column: Column) -> Converted:
         return Converted(values.cast(pa.string()))  # a label: nothing looks it up
     values = _encoded(values)
     if not column.field.pattern and not column.field.enum:
+        odd = mask(pc.match_substring_regex(values.cast(pa.string()), CONTROL))
+        if odd.any():
+            why = "it holds a character that nobody sees, NUL perhaps: two names that look alike"
+            title = "a control character in a name"
+            return Converted(None, (column.fault("APL-B11", title, why, "remove it", odd),))
         values = _blank_is_missing(values)
     names = VALUES.get(column.field.name)
     if names:
@@ -212,7 +228,7 @@ def _boolean(column: Column) -> Converted:
     if bad.any():
         why = f"a yes or no is written {'/'.join(TRUE[:3])} or {'/'.join(FALSE[:3])}"
         return Converted(
-            None, (column.fault("APL-D01", "neither yes nor no", why, "correct it", bad),)
+            None, (column.fault("APL-D10", "neither yes nor no", why, "correct it", bad),)
         )
     return Converted(pc.if_else(pc.is_valid(text), true, pa.scalar(None, pa.bool_())))
 
@@ -231,7 +247,27 @@ def _number(column: Column) -> Converted:
         raise pa.ArrowInvalid("it holds no numbers")
     if column.field.type == "integer":
         return replace(_whole(column), note=note)
+    if column.field.name == "minutes" and _moved_by_float32(column.values):
+        note = "minutes: float32, which may have moved a time onto a bound"
     return Converted(column.values.cast(pa.float64()), note=note)
+
+
+def _number_table(column: Column) -> pa.ChunkedArray | None:
+    """Numbers that stay in a dictionary, in the type of their schema; None: some do not fit."""
+    kind = pa.int64() if column.field.type == "integer" else pa.float64()
+    if column.field.type not in ("integer", "number") or not column.values.num_chunks:
+        return None
+    if any(c.null_count or c.dictionary.null_count for c in column.values.chunks):
+        return None
+    if column.values.type.value_type == pa.float64() != kind:
+        return None
+    if not all(pc.all(pc.is_finite(c.dictionary)).as_py() for c in column.values.chunks):
+        return None
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(kind), safe=False)
+        for chunk in column.values.chunks
+    ]
+    return pa.chunked_array(chunks)
 
 
 def _numbers_of_text(column: Column) -> Converted:
@@ -251,12 +287,34 @@ def _numbers_of_text(column: Column) -> Converted:
     text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     good = mask(pc.match_substring_regex(text, NUMBER), null=True)
     if not good.all():
-        why = "not a number; a missing or secret value ('nd', 's') is never 0"
-        mend = "give the number, or remove the row"
-        return Converted(None, (column.fault("APL-D01", "not a number", why, mend, ~good),))
+        return Converted(None, tuple(_not_numbers(column, ~good)))
     said = ["decimal commas"] * bool(comma.any()) + ["spaces in numbers"] * bool(spaced)
     note = f"{column.field.name}: {' and '.join(said)} understood" if said else None
     return Converted(text.cast(pa.float64()), note=note)
+
+
+def _moved_by_float32(values: pa.ChunkedArray) -> bool:
+    """Fractions in float32: 10.0000001 has become 10.0, a bound."""
+    return bool(
+        values.type == pa.float32() and pc.any(pc.not_equal(values, pc.round(values))).as_py()
+    )
+
+
+def _not_numbers(column: Column, bad: Mask) -> Iterator[Fault]:
+    """Cells that hold no number: marks of a missing or secret value, and anything else."""
+    text = column.values.cast(pa.string())
+    absent = bad & mask(pc.match_substring_regex(text, ABSENT))
+    odd = bad & mask(pc.match_substring_regex(text, CONTROL))
+    secret, other = "a missing or secret value ('nd', 's') is never 0", "it holds other text"
+    marks = "it holds a character that nobody sees, NUL perhaps"
+    mend = "give the number, or remove the row"
+    for rows, fault, title, why in (
+        (absent, "APL-D01", "a mark in place of a number", secret),
+        (odd, "APL-B11", "a control character in a number", marks),
+        (bad & ~absent & ~odd, "APL-D10", "not a number", other),
+    ):
+        if rows.any():
+            yield column.fault(fault, title, why, mend, rows)
 
 
 def _whole(column: Column) -> Converted:

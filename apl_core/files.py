@@ -20,9 +20,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apl_core.chunks import read_codes
-from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
-from apl_core.schema import MISSING
+from apl_core.chunks import read_codes, read_numbers
+from apl_core.errors import SHOWN, AplError, Fault, FileError, ResourceError, TableError, refuse_if
+from apl_core.schema import LACKING
 from apl_core.territory import Territory
 
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
@@ -66,7 +66,7 @@ class Header:
 
     @property
     def whole(self) -> bool:
-        return not any(fault.fault == MISSING for fault in self.faults)
+        return not any(fault.fault in LACKING for fault in self.faults)
 
     @property
     def wanted(self) -> list[str]:
@@ -133,14 +133,17 @@ def _hold_against_bytes(path: Path, kind: str, head: bytes) -> None:
 # --- Parquet -----------------------------------------------------------------------------------
 
 
-def _nothing_known(column: str) -> None:
-    """No codes are expected of a column."""
-
-
-def read_parquet(path: Path, find: Find, repeats: IsText, known: Known = _nothing_known) -> Raw:
+def read_parquet(
+    path: Path,
+    find: Find,
+    repeats: IsText,
+    known: Known = lambda column: None,
+    encoded: IsText = lambda column: False,
+) -> Raw:
     """The wanted columns of a Parquet file; text that repeats is decoded once a value.
 
-    ``known`` gives the codes that a column most likely holds.
+    ``known`` gives the codes that a column most likely holds; numbers of ``encoded`` columns stay
+    indices in their dictionary, where the file has them so.
     """
     import pyarrow.parquet as pq
 
@@ -150,24 +153,36 @@ def read_parquet(path: Path, find: Find, repeats: IsText, known: Known = _nothin
             header = header_of([kinds.names], find)
             refuse_if(header.faults)
             text = {h: c for c, h in header.columns.items() if repeats(c) and _is_text(kinds, h)}
-            codes = {}
+            numbers = [h for c, h in header.columns.items() if encoded(c)]
+            decoded = {}
             if file.metadata.num_rows >= WORTH_PAGES:
                 with pa.OSFile(str(path)) as data:
-                    read = ((h, read_codes(data, file, h, known(c))) for h, c in text.items())
-                    codes = {h: column for h, column in read if column is not None}
-        others = [h for h in header.wanted if h not in codes]
-        by_word = [h for h in others if h in text]
-        with pq.ParquetFile(path, read_dictionary=by_word, page_checksum_verification=True) as file:
-            # one thread: Arrow's pool gains nothing on three columns, and files are read in turn
-            # by threads of ours
-            table = file.read(columns=others, use_threads=False)
-        for h, column in codes.items():
-            table = table.append_column(h, column)
-        _validate(table)
+                    codes = {h: read_codes(data, file, h, known(c)) for h, c in text.items()}
+                    codes |= {h: read_numbers(data, file, h) for h in numbers if h not in text}
+                    decoded = {h: column for h, column in codes.items() if column is not None}
+        others = [h for h in header.wanted if h not in decoded]
+        columns = _by_arrow(path, others, [h for h in others if h in text]) | decoded
+        for h in text.keys() & decoded.keys():
+            decoded[h].chunk(0).dictionary.validate(full=True)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         title = f"damaged Parquet file: {_first_line(error)}"
-        raise _file_fault("APL-A03", title, path, "get it again") from None
-    return Raw(table.select(header.wanted), header.ignored)
+        fault = "APL-A04" if re.search("CRC|checksum|outside its", title) else "APL-A03"
+        raise _file_fault(fault, title, path, "get it again") from None
+    table = pa.table({h: columns[h] for h in header.wanted})
+    return Raw(table.replace_schema_metadata(kinds.metadata), header.ignored)
+
+
+def _by_arrow(path: Path, names: list[str], by_word: list[str]) -> dict[str, pa.ChunkedArray]:
+    """Columns as Arrow reads them, the last as dictionaries."""
+    import pyarrow.parquet as pq
+
+    if not names:
+        return {}
+    with pq.ParquetFile(path, read_dictionary=by_word, page_checksum_verification=True) as file:
+        # one thread: files are read by threads of ours
+        table = file.read(columns=names, use_threads=False)
+    _validate(table)
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def _validate(table: pa.Table) -> None:
@@ -220,7 +235,7 @@ def read_csv(path: Path, find: Find, is_text: IsText) -> Raw:
         whole = _gzipped(path) or _ends_a_line(path)
     except OSError as error:
         title = f"damaged file: {_first_line(error)}"
-        raise _file_fault("APL-A03", title, path, "get it again") from None
+        raise _file_fault("APL-A14", title, path, "get it again") from None
     notes = [f"{skip} lines above the header set aside"] if skip else []
     if not whole:  # not refused: many write it so, and a cut inside a line is ragged, mostly
         notes.append("the last line has no end: make sure that the file was not cut (APL-A06)")
@@ -352,7 +367,7 @@ def read_xlsx(path: Path, find: Find, sheet: str | None) -> Raw:
     if len(good) > 1:
         mend = f"--sheet with one of: {', '.join(good)}"
         raise TableError(
-            [Fault("APL-A08", "several sheets would do", "one a year?", mend, str(path))]
+            [Fault("APL-A13", "several sheets would do", "one a year?", mend, str(path))]
         )
     name = good[0] if good else max(headers, key=lambda name: len(headers[name].columns))
     refuse_if(headers[name].faults)
@@ -366,15 +381,14 @@ def _sheets(path: Path) -> dict[str, list[list[Any]]]:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > XLSX_LIMIT:
-            title = f"{size:,} bytes once unpacked"
-            raise _file_fault("APL-K02", title, path, "save it as CSV")
+            bomb = _file_fault("APL-K02", f"{size:,} bytes once unpacked", path, "save it as CSV")
+            raise ResourceError(bomb.faults)
         book = CalamineWorkbook.from_path(str(path))
         return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except FileError:
+    except AplError:
         raise
     except Exception as error:  # zipfile's, calamine's and the system's own kinds: all say damaged
-        title = f"damaged workbook: {_first_line(error)}"
-        raise _file_fault("APL-A03", title, path, "get it again") from None
+        raise _file_fault("APL-A14", f"damaged: {_first_line(error)}", path, "resave it") from None
 
 
 def _chosen(
@@ -431,9 +445,6 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else repr(cell)
     return str(cell)
-
-
-# --- shared ------------------------------------------------------------------------------------
 
 
 def _opened(path: Path) -> pa.NativeFile:

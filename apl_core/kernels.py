@@ -4,10 +4,6 @@ A kernel is a formula and nothing else: inputs are read-only C-contiguous arrays
 and belong to the caller; no allocation, no raise, no division, no fast-math. All kernels stand in
 one file because Numba's cache does not see an edit to a callee in another one.
 
-Notation: pairs are stored by origin (CSR). Row ``i`` holds positions ``start[i]:start[i+1]`` of
-``destination`` (sorted, no duplicate) and of ``band`` (0 = nearest). ``level[band]`` is the weight
-of a band as an integer numerator; the denominator is common and applied by the caller.
-
 A sum is carried in two int64 limbs, ``high`` and ``low`` (see `apl_core.exact`). Integer sums do
 not depend on their order: the same bits for any order of rows, any split over threads, any renaming
 of communes. A float64 CSR product, the rejected alternative, takes half the time (nationally 2.8 ms
@@ -17,6 +13,7 @@ results.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -27,29 +24,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def _writable_cache() -> bool:
-    """Point Numba's cache to the user's own folder; say whether there is one.
+def _cache_folder() -> Path | None:
+    """Point Numba's cache to a folder of the user's own; None where there can be none.
 
     ``cache=True`` without a writable folder raises at import, and a cache is code: it must not lie
-    in a folder that others can write to.
+    in a folder that others can write to. The folder is named after the text of all kernels: Numba
+    looks at the time and size of one file alone, which images and archives may set to anything.
     """
-    if "NUMBA_CACHE_DIR" in os.environ:
-        return True
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(os.environ["NUMBA_CACHE_DIR"])
     base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     if not base.is_absolute() or not base.parent.is_dir():  # no home: no cache, and no new "~"
-        return False
-    folder = base / "apl" / "numba"
+        return None
+    texts = sorted(Path(__file__).parent.glob("kernels*.py"))
+    named = hashlib.sha256(b"".join(path.read_bytes() for path in texts)).hexdigest()
+    folder = base / "apl" / "numba" / named[:16]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix" and folder.stat().st_mode & 0o022:
+            return None
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError:
-        return False
+        return None
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
-    return True
+    return folder
 
 
-_CACHE = _writable_cache()
+CACHE = _cache_folder()
 from numba import njit  # noqa: E402  (the cache folder is read when Numba is imported)
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
@@ -57,7 +59,33 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def _compiled(kernel: Kernel) -> Kernel:
     """Compiled on first call, without the GIL, kept in the cache where there is one."""
-    return cast(Kernel, njit(cache=_CACHE, nogil=True, error_model="numpy")(kernel))
+    made = njit(cache=CACHE is not None, nogil=True, error_model="numpy")(kernel)
+    _load_alone(getattr(made, "_cache", None))
+    return cast(Kernel, made)
+
+
+def _load_alone(cache: Any) -> None:
+    """Let a kernel come out of its cache without what only compiling needs.
+
+    Numba readies its whole compiler before it looks into the cache: imports, SciPy's linear algebra
+    among them, that are 0.5 of the 2 s of processor time of a first run. What is not in the cache
+    is compiled as ever, and the compiler readied by that. These names are Numba's own (the same in
+    0.59 and 0.68); where they are others, it loads as it does. Machine code in a format of our own
+    would spare the import of Numba too, 0.4 s, for Numba's calling convention in our hands.
+    """
+    if not (
+        hasattr(cache, "_load_overload") and hasattr(cache, "_guard_against_spurious_io_errors")
+    ):
+        return
+
+    def load(signature: Any, context: Any) -> Any:
+        from numba.core.runtime.nrt import rtsys
+
+        rtsys.initialize(context)  # what arrays need to come in
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, context)
+
+    cache.load_overload = load
 
 
 I32 = NDArray[np.int32]
@@ -122,32 +150,6 @@ def add_all(values: F64, scale: float, finer: float, out: I64) -> None:
 
 
 @_compiled
-def add_cells(
-    row: I32,
-    key: I64,
-    column_of: I64,
-    values: F64,
-    scale: float,
-    finer: float,
-    out: I64,
-    present: B1,
-    seen: B1,
-) -> None:
-    """As `add_limbs`, into out[column_of[key], row]; and which rows and keys there are."""
-    for p in range(row.size):
-        i = row[p]
-        k = key[p]
-        present[i] = True
-        seen[k] = True
-        c = column_of[k]
-        scaled = values[p] * scale
-        whole = np.rint(scaled)
-        out[c, i, 0] += np.int64(whole)
-        if scaled != whole:  # never, of whole inhabitants
-            out[c, i, 1] += np.int64(np.rint((scaled - whole) * finer))
-
-
-@_compiled
 def join(sums: I64, unit: float, finer: float, out: F64) -> None:
     """out = the float64 value of two limbs: multiples of ``unit`` and of ``finer``."""
     for k in range(out.size):
@@ -174,288 +176,3 @@ def stable_order(key: I32, before: I64, cursor: I64, order: I64) -> None:
         k = key[p]
         order[cursor[k]] = p
         cursor[k] += 1
-
-
-@_compiled
-def towards(
-    start: I64,
-    destination: I32,
-    minutes: F64,
-    keep: U8,
-    out_start: I64,
-    out_destination: I32,
-    out_minutes: F64,
-) -> None:
-    """The pairs whose destination is kept (1, else 0), in their order. Each pair is written and
-    then overwritten unless it is kept: no branch to mispredict."""
-    k = np.int64(0)
-    for i in range(start.size - 1):
-        for p in range(start[i], start[i + 1]):
-            j = destination[p]
-            out_destination[k] = j
-            out_minutes[k] = minutes[p]
-            k += np.int64(keep[j])  # a byte would wrap where the kernel is plain Python
-        out_start[i + 1] = k
-
-
-@_compiled
-def bands(minutes: F64, limit: F64, band: U8) -> None:
-    """band[p] = how many limits minutes[p] exceeds (limits ascending, each closed)."""
-    for p in range(minutes.size):
-        k = 0
-        for b in range(limit.size):
-            k += minutes[p] > limit[b]
-        band[p] = k
-
-
-@_compiled
-def spread(
-    start: I64,
-    destination: I32,
-    band: U8,
-    level: I64,
-    high: I64,
-    low: I64,
-    first: int,
-    last: int,
-    out: I64,
-) -> None:
-    """Step 1: out[j] += Σ_i level(i, j) · x_i over origins first ≤ i < last, in two limbs."""
-    for i in range(first, last):
-        a = high[i]
-        b = low[i]
-        if a != 0 or b != 0:
-            for p in range(start[i], start[i + 1]):
-                w = level[band[p]]
-                j = destination[p]
-                out[j, 0] += w * a
-                out[j, 1] += w * b
-
-
-@_compiled
-def gather(
-    start: I64,
-    destination: I32,
-    band: U8,
-    level: I64,
-    limbs: I64,
-    first: int,
-    last: int,
-    out: I64,
-) -> None:
-    """Step 2: out[i] = Σ_j level(i, j) · x_j for origins first ≤ i < last, in two limbs."""
-    for i in range(first, last):
-        a = np.int64(0)
-        b = np.int64(0)
-        for p in range(start[i], start[i + 1]):
-            w = level[band[p]]
-            j = destination[p]
-            a += w * limbs[j, 0]
-            b += w * limbs[j, 1]
-        out[i, 0] = a
-        out[i, 1] = b
-
-
-@_compiled
-def spread_float(start: I64, destination: I32, weight: F64, x: F64, out: F64) -> None:
-    """Step 1 in float64, origins ascending: out[j] += Σ_i weight(i, j) · x_i."""
-    for i in range(start.size - 1):
-        for p in range(start[i], start[i + 1]):
-            out[destination[p]] += weight[p] * x[i]
-
-
-@_compiled
-def gather_float(
-    start: I64, destination: I32, weight: F64, x: F64, first: int, last: int, out: F64
-) -> None:
-    """Step 2 in float64, destinations ascending: out[i] = Σ_j weight(i, j) · x_j."""
-    for i in range(first, last):
-        a = 0.0
-        for p in range(start[i], start[i + 1]):
-            a += weight[p] * x[destination[p]]
-        out[i] = a
-
-
-# --- Parquet: the pages of a column chunk (see `apl_core.chunks`) ---------------------------------
-# Bytes may be hostile: every read is held against the end, and -1 says "not understood".
-
-
-@_compiled
-def page_table(data: U8, field: I64, page: I64) -> int:
-    """Walk the page headers of a chunk (Thrift, compact); how many there are.
-
-    page[k] = where the page's bytes begin, then fields 1 to 4 of its header, then fields 1 to 4 of
-    the header inside it (of a data page or a dictionary). ``field`` is room for 3 numbers.
-    """
-    at = np.int64(0)
-    k = 0
-    while at < data.size and k < page.shape[0]:
-        depth = 0
-        field[0] = 0
-        while depth >= 0:
-            if at >= data.size:
-                return -1
-            byte = np.int64(data[at])
-            at += 1
-            kind = byte & 15
-            if byte == 0:  # the end of a structure
-                depth -= 1
-                continue
-            if byte < 16 or kind == 3 or kind == 4 or kind == 7 or (kind > 8 and kind != 12):
-                return -1
-            field[depth] += byte >> 4
-            if kind == 12:  # a structure
-                depth += 1
-                if depth > 2:
-                    return -1
-                field[depth] = 0
-            elif kind > 2:  # a whole number, or the length of a text; yes and no have no body
-                value = np.int64(0)
-                shift = 0
-                while byte >= 128 or shift == 0:
-                    if at >= data.size or shift > 28:
-                        return -1
-                    byte = np.int64(data[at])
-                    at += 1
-                    value |= (byte & 127) << shift
-                    shift += 7
-                if kind == 8:
-                    at += value
-                elif depth < 2 and field[depth] < 5:
-                    page[k, 4 * depth + field[depth]] = (value >> 1) ^ -(value & 1)
-        if page[k, 3] < 0 or page[k, 3] > data.size - at:
-            return -1
-        page[k, 0] = at
-        at += page[k, 3]
-        k += 1
-    return k if at == data.size else -1
-
-
-@_compiled
-def hash_words(text: U8, offset: I32, slot: I32) -> None:
-    """The slot of each word: at its hash, or the next that is free (-1; a power of two of them,
-    more than there are words)."""
-    mask = slot.size - 1
-    for k in range(offset.size - 1):
-        h = np.int64(0)
-        for b in range(offset[k], offset[k + 1]):
-            h = (31 * h + text[b]) & 0xFFFFFFFF
-        h = (h ^ (h >> 15)) & mask
-        while slot[h] >= 0:
-            h = (h + 1) & mask
-        slot[h] = k
-
-
-@_compiled
-def known_words(data: U8, text: U8, offset: I32, slot: I32, out: I32) -> int:
-    """out = which word (see `hash_words`) each word of a dictionary page is; how many come before
-    the first that is none of them, -1 if the page is malformed."""
-    mask = slot.size - 1
-    at = np.int64(0)
-    w = np.int64(-1)
-    for k in range(out.size):
-        if data.size - at < 4:
-            return -1
-        length = np.int64(0)
-        for b in range(4):
-            length |= np.int64(data[at + b]) << (8 * b)
-        at += 4
-        if length > data.size - at:
-            return -1
-        w = (w + 1) & mask  # the next word: most often it is, in a file that is in order
-        h = np.int64(-1)
-        while True:
-            if w < offset.size - 1:
-                begin = offset[w]
-                alike = np.int64(0) if offset[w + 1] - begin == length else length + 1
-                while alike < length and text[begin + alike] == data[at + alike]:
-                    alike += 1
-                if alike == length:
-                    break
-            if h >= 0:
-                h = (h + 1) & mask
-            else:
-                h = np.int64(0)
-                for b in range(at, at + length):
-                    h = (31 * h + data[b]) & 0xFFFFFFFF
-                h = (h ^ (h >> 15)) & mask
-            w = np.int64(slot[h])
-            if w < 0:
-                return k
-        out[k] = w
-        at += length
-    return out.size if at == data.size else -1
-
-
-@_compiled
-def plain_words(data: U8, offset: I32, text: U8) -> int:
-    """The words of a dictionary page as Arrow holds them; 0, or -1 if it is malformed."""
-    at = np.int64(0)
-    size = np.int64(0)
-    for k in range(offset.size - 1):
-        if data.size - at < 4:
-            return -1
-        length = np.int64(0)
-        for b in range(4):
-            length |= np.int64(data[at + b]) << (8 * b)
-        at += 4
-        if length > data.size - at:
-            return -1
-        for b in range(length):
-            text[size + b] = data[at + b]
-        at += length
-        size += length
-        offset[k + 1] = size
-    return 0 if at == data.size else -1
-
-
-@_compiled
-def unpack(data: U8, word: U32, page: I64, values: I32, out: I32) -> int:
-    """out = values[index], of pages of indices (runs, and bit-packed groups of eight); 0, or -1.
-
-    ``word`` is ``data`` in fours, with room for one more; page[k] = begin, end, how many values.
-    """
-    done = np.int64(0)
-    for k in range(page.shape[0]):
-        at = page[k, 0]
-        end = page[k, 1]
-        stop = done + page[k, 2]
-        if at >= end or stop > out.size:
-            return -1
-        width = np.int64(data[at])
-        mask = (np.int64(1) << (width & 31)) - 1
-        at += 1
-        while done < stop:
-            head = np.int64(0)
-            shift = 0
-            byte = np.int64(128)
-            while byte >= 128:
-                if at >= end or shift > 28:
-                    return -1
-                byte = np.int64(data[at])
-                at += 1
-                head |= (byte & 127) << shift
-                shift += 7
-            count = head >> 1
-            size = count * width if head & 1 else (width + 7) >> 3
-            if width > 31 or size > end - at:
-                return -1
-            bit = 8 * at
-            at += size
-            many = 8 * count if head & 1 else 1  # indices that stand there
-            if many > stop - done:  # the last group is filled up
-                many = stop - done
-            for p in range(done, done + many):
-                both = np.int64(word[bit >> 5]) | (np.int64(word[(bit >> 5) + 1]) << 32)
-                index = (both >> (bit & 31)) & mask
-                if index >= values.size:
-                    return -1
-                out[p] = values[index]
-                bit += width
-            if head & 1 == 0:  # a run of that one
-                many = count if count < stop - done else stop - done
-                value = out[done]
-                for p in range(done, done + many):
-                    out[p] = value
-            done += many
-    return 0 if done == out.size else -1

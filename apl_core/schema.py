@@ -17,8 +17,9 @@ from typing import Any
 from apl_core.errors import Fault, UsageError
 
 SUFFIX = ".schema.json"
-PAGES = ("law", "aides")  # kinds of pages, which are no table
-MISSING = "APL-B08"  # the fault of a header that is not there: such a line is not the header
+PAGES = ("law", "aides", "faults")  # pages, which are no table
+MISSING = "APL-B08"
+LACKING = {MISSING, "APL-B01"}  # of a header that is not there: such a line is none
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,13 @@ class Field:
     prefer: str | None
     sentinels: tuple[tuple[float, str], ...]
     example: str
+    faults: Mapping[str, str]
+    former: str | None
+    former_mend: str
+
+    def named(self, kind: str, usual: str) -> str:
+        """The identifier of a kind of fault in this column, where it has one of its own."""
+        return self.faults.get(kind, usual)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ def schema(name: str) -> Schema:
     pages = _pages()
     if name not in pages:
         mend = f"one of: {', '.join(names())}"
-        raise UsageError([Fault("APL-B08", f"no table named {name!r}", "it has no schema", mend)])
+        raise UsageError([Fault("APL-U01", f"no table named {name!r}", "it has no schema", mend)])
     page = json.loads(pages[name].read_text(encoding="utf-8"))
     return Schema(page["name"], tuple(map(_field, page["fields"])), tuple(page["primaryKey"]))
 
@@ -104,6 +112,9 @@ def _field(entry: Mapping[str, Any]) -> Field:
         entry.get("prefer"),
         tuple((mark["value"], mark["meaning"]) for mark in entry.get("sentinels", ())),
         str(entry.get("example", "")),
+        entry.get("faults", {}),
+        entry.get("former", {}).get("pattern"),
+        entry.get("former", {}).get("mend", ""),
     )
 
 
@@ -197,10 +208,19 @@ def plain(text: str) -> str:
 def _absent(where: str, field: Field, headers: Sequence[str]) -> Fault:
     known = ", ".join((field.name, *field.synonyms)[:8])
     example = f"; a value of it looks like {field.example}" if field.example else ""
+    said = f"the table needs it; headers found: {', '.join(headers) or 'none'}"
+    ours = {field.name, *field.synonyms}
+    marks = [m for m in "|:" if len(headers) == 1 and ours & {*headers[0].split(m)}]
+    if marks:  # comma, semicolon and tab are recognised
+        name, mend = (
+            "a separator that is not recognised",
+            f"separate the columns by ; not {marks[0]!r}",
+        )
+        return Fault("APL-B01", name, said, mend, where, field.name, values=tuple(headers))
     return Fault(
         MISSING,
         "a column is missing",
-        f"the table needs it; headers found: {', '.join(headers) or 'none'}",
+        said,
         f"name the column; known names: {known}{example}",
         where,
         field.name,
@@ -210,7 +230,7 @@ def _absent(where: str, field: Field, headers: Sequence[str]) -> Fault:
 def _several(where: str, field: Field, headers: list[str]) -> Fault:
     option = "--time HC or --time HP" if field.name == "minutes" else "the year, or the header"
     return Fault(
-        "APL-E09" if field.name == "minutes" else "APL-B07",
+        "APL-E09" if field.name == "minutes" else "APL-B13",
         "several columns would do",
         f"which one is meant is not for us to guess: {', '.join(headers)}",
         f"say which: {option}",

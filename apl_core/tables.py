@@ -32,6 +32,7 @@ def read_table(
     choose: Mapping[str, str] | None = None,
     sheet: str | None = None,
     known: Territory | None = None,
+    encoded: bool = False,
 ) -> pa.Table:
     """Read a file as one of the tables of ``data_schemas/``.
 
@@ -48,6 +49,9 @@ def read_table(
     known : Territory, optional
         Of a table of communes that came out of this gate: its codes are not looked at again, and a
         Parquet file's are read as positions. The result is the same without.
+    encoded : bool
+        Numbers that a Parquet file holds as indices in a dictionary stay so: the type of their
+        column is a dictionary of int64 or float64, as `apl_core.territory.column_values` takes it.
 
     Returns
     -------
@@ -90,9 +94,12 @@ understood'])
     def codes(column: str) -> Territory | None:
         return known if shape.field(column).pattern == _code_pattern() else None
 
+    def numbers(column: str) -> bool:
+        return encoded and shape.field(column).type in ("integer", "number")
+
     kind = files.kind_of(path)
     if kind == "parquet":
-        raw = files.read_parquet(path, find, repeats, codes)
+        raw = files.read_parquet(path, find, repeats, codes, numbers)
     elif kind == "csv":
         raw = files.read_csv(path, find, is_text)
     else:
@@ -100,7 +107,8 @@ understood'])
     notes = list(raw.notes)
     if raw.ignored:
         notes.append(f"columns ignored: {', '.join(raw.ignored)}")
-    return checked(raw.table, name, choose=choose, source=str(path), notes=notes, known=known)
+    how: dict[str, Any] = {"source": str(path), "notes": notes, "known": known, "encoded": encoded}
+    return checked(raw.table, name, choose=choose, **how)
 
 
 def checked(
@@ -111,6 +119,7 @@ def checked(
     source: str | None = None,
     notes: Sequence[str] = (),
     known: Territory | None = None,
+    encoded: bool = False,
 ) -> pa.Table:
     """The canonical form of a table in memory, or a TableError with all of its faults.
 
@@ -123,7 +132,7 @@ def checked(
         As `read_table`.
     source, notes
         Where the table comes from, for messages; what was noticed of it before.
-    known
+    known, encoded
         As `read_table`.
 
     Examples
@@ -148,7 +157,7 @@ def checked(
     columns: dict[str, pa.ChunkedArray] = {}
     said = list(notes)
     for column, header in found.items():
-        read = converted(Column(table.column(header), shape.field(column), where))
+        read = converted(Column(table.column(header), shape.field(column), where), encoded)
         faults += read.faults
         said += [read.note] if read.note else []
         if read.values is not None:

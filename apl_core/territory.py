@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from apl_core import kernels
-from apl_core.errors import Fault, TableError
+from apl_core import kernels_pages
+from apl_core.errors import Fault, TableError, refuse_lacking
 
 I32 = NDArray[np.int32]
-Hashed = tuple[NDArray[np.uint8], I32, I32]  # words as `kernels.known_words` takes them
+Hashed = tuple[NDArray[np.uint8], I32, I32]  # words as `kernels_pages.known_words` takes them
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,7 @@ class Territory:
     def from_table(cls, communes: pa.Table) -> Territory:
         """The territory of a ``communes`` table (column ``code_commune``)."""
         communes = communes if isinstance(communes, pa.Table) else pa.table(communes)
+        refuse_lacking(communes, "communes", "code_commune")
         return cls.from_codes(communes.column("code_commune").combine_chunks())
 
     def __len__(self) -> int:
@@ -132,7 +133,7 @@ class Territory:
         offset = np.frombuffer(offsets, np.int32, len(codes) + 1, codes.offset * 4)
         slot = np.full(1 << (2 * len(codes)).bit_length(), -1, dtype=np.int32)
         words = np.frombuffer(text or b"", dtype=np.uint8)
-        kernels.hash_words(words, offset, slot)
+        kernels_pages.hash_words(words, offset, slot)
         slot.flags.writeable = False
         return words, offset, slot
 
@@ -150,13 +151,15 @@ class Territory:
 def column_values(array: Any, dtype: Any, *, fill: Any = None) -> NDArray[Any]:
     """The values of an Arrow array or chunked array as numpy, without pandas on the way.
 
-    A view where that is possible; nulls become ``fill`` (a null without ``fill`` is a defect here:
-    gates refuse nulls before).
+    A view where that is possible; numbers in a dictionary are looked up; nulls become ``fill`` (a
+    null without ``fill`` is a defect here: gates refuse nulls before).
     """
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
         if isinstance(array, pa.ChunkedArray):  # older pyarrow returns a chunked array of one
             array = pa.concat_arrays(array.chunks)
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
     if array.null_count:
         array = pc.fill_null(array, fill)
     wanted = pa.from_numpy_dtype(dtype)

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from apl_core import AplError, Territory, kernels
+from apl_core import AplError, Territory
+from apl_core import kernels_pages as kernels
 from apl_core.chunks import ABSENT, read_codes
 from apl_core.files import WORTH_PAGES
 from apl_core.tables import read_table
@@ -182,8 +183,11 @@ def test_no_byte_is_trusted(alphabet: int) -> None:
         room[: data.size] = data
         pages = np.array([[0, data.size, 40]], dtype=np.int64)
         out = np.full(40, -1, dtype=np.int32)
-        values = np.arange(7, dtype=np.int32)
+        values = np.arange(8, dtype=np.int32)
         for array in (room, pages, values):
             array.flags.writeable = False
-        if kernels.unpack(room, room.view(np.uint32), pages, values, out) == 0:
+        if kernels.unpack(room, room.view(np.uint32), pages, values, 7, out) == 0:
             assert 0 <= out.min() <= out.max() < 7
+        begun = pages.copy()
+        if kernels.behind_levels(room, begun) == 0:
+            assert 6 <= begun[0, 0] <= data.size
