@@ -1,6 +1,6 @@
 """The whole country, from the same Parquet files to the same Parquet results: ours and four peers.
 
-    python benchmarks/national.py [--rounds 7] [--cold] [--keep FOLDER] [--json FILE]
+    python benchmarks/national.py [--rounds 7] [--cold 5] [--keep FOLDER] [--short] [--json FILE]
 
 Warm: all engines in one process, imports and one run before, then round after round in turn, each
 round beginning with another engine. Ours validates every table, hashes inputs and outputs, syncs
@@ -10,26 +10,23 @@ may leave rows in any order. Exit 1 if a result differs from ours.
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from importlib import metadata
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for a script that is run as a file
+from benchmarks import tables
+
 KEYS = {
     "apl_communes": ["code_commune"],
     "bvcv": ["code_bvcv"],
@@ -38,7 +35,9 @@ KEYS = {
 TOLERANCE = 1e-9  # relative, on floating-point columns; all others are equal or wrong
 # of the table bvcv: distances to the next cut, persons up to a unit
 OURS_ALONE = ("ecart_coupure_habitants", "ecart_coupure_apl", "population_cumulee")
-COLD_ROUNDS = 3
+COLD_ROUNDS = 5
+COMMAND = "`apl run`"
+GOAL, COLD_GOAL = 5, 3  # × the best of duckdb and polars, warm; of duckdb's time, cold
 
 Times = dict[str, list[float]]
 
@@ -49,16 +48,16 @@ def write_inputs(folder: Path) -> dict[str, int]:
     from apl.inputs import embedded
     from benchmarks.peers import ON
 
-    tables = embedded(apl.rules("masseur_kinesitherapeute", on=date(*ON)))
+    country = embedded(apl.rules("masseur_kinesitherapeute", on=date(*ON)))
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
+    for name, table in country.items():
         fields = [
             pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
             for f in table.schema
         ]
         plain = table.cast(pa.schema(fields, metadata=table.schema.metadata))
         pq.write_table(plain, folder / f"{name}.parquet")
-    return {name: table.num_rows for name, table in tables.items()}
+    return {name: table.num_rows for name, table in country.items()}
 
 
 class Stages:
@@ -102,33 +101,29 @@ def warm(source: Path, out: Path, rounds: int) -> tuple[Times, Times]:
 
 
 def alone(source: Path, out: Path, rounds: int) -> tuple[Times, Times]:
-    """Seconds and peak megabytes of each engine in a process of its own, by round."""
+    """Seconds and peak megabytes of each engine in a process of its own, by round; and seconds of
+    the command line, which says more than it measures."""
     from benchmarks.peers import ENGINES
 
     paths = os.pathsep.join([str(Path(path).resolve()) for path in sys.path])
-    seconds: Times = {engine: [] for engine in ENGINES}
+    job = [sys.executable, "-m", "benchmarks.peers"]
+    commands = {engine: [*job, engine, str(source), str(out / engine)] for engine in ENGINES}
+    commands[COMMAND] = [
+        *(sys.executable, "-m", "apl", "run", str(source), "--out", str(out / "run")),
+        *("--profession", "masseur_kinesitherapeute", "--on", "2025-06-06", "--overwrite"),
+    ]
+    seconds: Times = {name: [] for name in commands}
     peaks: Times = {engine: [] for engine in ENGINES}
+    environment = os.environ | {"PYTHONPATH": paths}
     for _ in range(rounds):
-        for engine in ENGINES:
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.peers",
-                engine,
-                str(source),
-                str(out / engine),
-            ]
+        for name, command in commands.items():
             begin = time.perf_counter()
             done = subprocess.run(
-                command,
-                cwd=source,
-                env=os.environ | {"PYTHONPATH": paths},
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
+                command, cwd=source, env=environment, capture_output=True, text=True, check=True
             )
-            seconds[engine].append(time.perf_counter() - begin)
-            peaks[engine].append(float(done.stdout))
+            seconds[name].append(time.perf_counter() - begin)
+            if name in peaks:
+                peaks[name].append(float(done.stdout))
     return seconds, peaks
 
 
@@ -194,127 +189,71 @@ def compared(out: Path) -> dict[str, float]:
     return found
 
 
-def against(seconds: Times) -> dict[str, dict[str, float]]:
-    """Median and minimum in ms; how many times ours: of medians, and the median of the rounds."""
+def rows_of(what: str, measures: Times, unit: str = "ms") -> list[tables.Row]:
+    """One row an engine."""
     from benchmarks.peers import OURS
 
-    ours = seconds[OURS]
-    return {
-        engine: {
-            "median_ms": 1e3 * median(values),
-            "min_ms": 1e3 * min(values),
-            "of_medians": median(values) / median(ours),
-            "of_rounds": median(v / o for v, o in zip(values, ours, strict=True)),
-        }
-        for engine, values in seconds.items()
-    }
+    ours = measures[OURS]
+    return [tables.measured(what, e, v, unit=unit, ours=ours) for e, v in measures.items()]
 
 
-def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """An aligned table: first column left, numbers right."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    print(f"\n{title}")
-    for row in (heads, *rows):
-        cells = [
-            cell.rjust(width) if k else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+def best(rows: Sequence[tables.Row]) -> float:
+    """How many times ours the faster of duckdb and polars takes."""
+    return min(row.ratio or 0.0 for row in rows if row.engine in ("duckdb", "polars"))
 
 
-def show_engines(
-    title: str, found: Mapping[str, Mapping[str, float]], last: str, more: Mapping[str, str]
-) -> None:
-    """One row an engine; ``more`` fills the last column."""
-    heads = ["engine", "median ms", "min ms", "× ours (medians)", "× ours (by round)", last]
-    rows = [
-        [
-            engine,
-            f"{f['median_ms']:.0f}",
-            f"{f['min_ms']:.0f}",
-            f"{f['of_medians']:.2f}",
-            f"{f['of_rounds']:.2f}",
-            more[engine],
-        ]
-        for engine, f in found.items()
-    ]
-    show(title, heads, rows)
-
-
-def show_stages(stages: Times) -> None:
-    """Our stages, in their order."""
-    whole = sum(median(values) for values in stages.values())
-    rows = [
-        [name, f"{1e3 * median(v):.1f}", f"{1e3 * min(v):.1f}", f"{median(v) / whole:.0%}"]
-        for name, v in stages.items()
-    ]
-    show("Ours, stage by stage", ["stage", "median ms", "min ms", "share"], rows)
-
-
-def versions() -> dict[str, str]:
-    """What was measured."""
-    names = ("apl", "numba", "numpy", "pyarrow", "duckdb", "polars", "scipy", "pandas")
-    known = {d.metadata["Name"].lower() for d in metadata.distributions() if d.metadata["Name"]}
-    return {name: metadata.version(name) for name in names if name in known}
-
-
-def measure(folder: Path, rounds: int, cold: bool) -> dict[str, Any]:
-    """Everything, printed as it is found."""
-    from benchmarks.peers import ENGINES
-
+def measure(folder: Path, rounds: int, cold: int) -> tables.Report:
+    """Everything: ``rounds`` warm, ``cold`` processes an engine."""
     source, out = folder / "inputs", folder / "results"
-    rows = write_inputs(source)
-    print(f"{os.cpu_count()} cores; " + ", ".join(f"{k} {v}" for k, v in versions().items()))
-    print("; ".join(f"{name} {count:,}" for name, count in rows.items()))
+    sizes = write_inputs(source)
     seconds, stages = warm(source, out, rounds)
     furthest = compared(out)
-    _, peaks = process = alone(source, out, COLD_ROUNDS if cold else 1)
-    found = against(seconds)
-    megabytes = {engine: median(peaks[engine]) for engine in ENGINES}
-    peak = {engine: f"{value:.0f}" for engine, value in megabytes.items()}
-    show_engines(f"Warm, {rounds} rounds", found, "peak MB", peak)
-    show_stages(stages)
-    report: dict[str, Any] = {
-        "versions": versions(),
-        "rows": rows,
-        "warm": found,
-        "stages_ms": {name: 1e3 * median(values) for name, values in stages.items()},
-        "peak_mb": megabytes,
-        "largest_relative_difference": furthest,
-    }
+    whole, peaks = alone(source, out, max(cold, 1))
+    warm_rows = rows_of("the country, warm", seconds)
+    rows = [*warm_rows, *(tables.measured("ours, by stage", n, v) for n, v in stages.items())]
+    goals = [tables.at_least("warm, against the best of duckdb and polars", GOAL, best(warm_rows))]
+    slower = None
     if cold:
-        report["cold"] = against(process[0])
-        show_engines(
-            f"Cold, one process a run, {COLD_ROUNDS} rounds",
-            report["cold"],
-            "",
-            dict.fromkeys(ENGINES, ""),
-        )
-    print(
-        f"\nResults equal: zones and persons exactly, numbers within {max(furthest.values()):.0e}"
+        cold_rows = rows_of("the country, a process a run", whole)
+        rows += cold_rows
+        ratio = {row.engine: row.ratio or 0.0 for row in cold_rows}
+        slower = ratio[COMMAND] / ratio["duckdb"]
+    goals.append(tables.at_most("`apl run`, cold, of duckdb's time", COLD_GOAL, slower))
+    rows += rows_of("most memory, alone", peaks, "MB")
+    notes = (
+        "; ".join(f"{name} {count:,}" for name, count in sizes.items()),
+        "Ours checks every table, hashes inputs and outputs, syncs them and writes its manifest;"
+        " the peers do none of it.",
+        f"Results equal: zones and persons exactly, numbers within {max(furthest.values()):.0e}.",
     )
-    return report
+    return tables.Report("The country, files to results", tuple(rows), tuple(goals), notes)
+
+
+def report(
+    *, short: bool = False, rounds: int = 7, cold: int = COLD_ROUNDS, keep: Path | None = None
+) -> tables.Report:
+    """What `measure` finds, in ``keep`` or a folder that is removed."""
+    rounds, cold = (1, 0) if short else (rounds, cold)
+    if keep is not None:
+        return measure(keep, rounds, cold)
+    with tempfile.TemporaryDirectory(prefix="apl-national-") as folder:
+        return measure(Path(folder), rounds, cold)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="The national job: ours and four peers.")
+    parser = tables.parser("The national job: ours and four peers.")
     parser.add_argument("--rounds", type=int, default=7, help="warm rounds (default 7)")
-    parser.add_argument("--cold", action="store_true", help="one process a run as well")
+    parser.add_argument(
+        "--cold", type=int, default=COLD_ROUNDS, help="processes an engine, 0: none"
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave files there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     asked = parser.parse_args(arguments)
     if asked.rounds < 1:
         parser.error("--rounds is at least 1")
-    if asked.keep:
-        report = measure(asked.keep, asked.rounds, asked.cold)
-    else:
-        with tempfile.TemporaryDirectory(prefix="apl-national-") as folder:
-            report = measure(Path(folder), asked.rounds, asked.cold)
-    if asked.json:
-        asked.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    found = report(short=asked.short, rounds=asked.rounds, cold=asked.cold, keep=asked.keep)
+    tables.hand_over(found, asked)
 
 
 if __name__ == "__main__":
-    sys.path.append(str(ROOT))  # run as a file, `benchmarks` is not on the path
     main()

@@ -1,6 +1,7 @@
 """Many scenarios and live edits on the embedded country: against SciPy, and by the microsecond.
 
-    python benchmarks/scenarios.py [--scenarios 1000] [--rounds 5] [--edits 400] [--json FILE]
+    python benchmarks/scenarios.py [--scenarios 1000] [--rounds 5] [--edits 400] [--short]
+        [--json FILE]
 
 Ours takes supplies to access (checks, ratios, scales, sums, division); SciPy's part is the product
 of its CSR matrix and ready ratios alone, once with all pairs, once with those that lead to supply
@@ -10,24 +11,22 @@ compared before any figure is printed: ours with single solves to the bit, SciPy
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for a script that is run as a file
+from benchmarks import tables
+
 TOLERANCE = 1e-12  # relative, of SciPy's float sums
-US, MS = 1e6, 1e3
+OURS, COMPILED, REFRESHED = "ours, 1 thread", "supply, compiled code", "supply: zones refreshed"
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,13 @@ def nation() -> Nation:
     from apl.inputs import embedded
 
     rules = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
-    tables = embedded(rules)
-    land = apl.Territory.from_table(tables["communes"])
-    communes = land.ordered(tables["communes"])
-    times = tables["temps_de_parcours"]
+    given = embedded(rules)
+    land = apl.Territory.from_table(given["communes"])
+    communes = land.ordered(given["communes"])
+    times = given["temps_de_parcours"]
     pairs = apl.Catchment.build(times, land, within=rules.decay.limit, self_pair="0")
-    supply = activity.supply(tables["professionnels"], land, rules, apl.Parameters()).etp
-    ages = (tables["population_par_age"], tables["consommation_par_age"])
+    supply = activity.supply(given["professionnels"], land, rules, apl.Parameters()).etp
+    ages = (given["population_par_age"], given["consommation_par_age"])
     demand = activity.demand(*ages, land, rules, communes)
     return Nation(pairs, supply, demand, communes, rules)
 
@@ -71,7 +70,7 @@ def scenarios(here: Nation, count: int, rounds: int) -> dict[str, list[float]]:
     ratios = np.array([weighted.ratio(supply, here.demand) for supply in supplies]).T.copy()
     pruned, fewer = matrix[:, keep], ratios[keep]
     ways: dict[str, Callable[[], Any]] = {
-        "ours, 1 thread": lambda: weighted.access_many(supplies, here.demand),
+        OURS: lambda: weighted.access_many(supplies, here.demand),
         "ours, 2 threads": lambda: weighted.access_many(supplies, here.demand, threads=2),
         "scipy product": lambda: matrix @ ratios,
         "scipy product, pruned": lambda: pruned @ fewer,
@@ -84,20 +83,7 @@ def scenarios(here: Nation, count: int, rounds: int) -> dict[str, list[float]]:
     if not same or not close:
         sys.exit("results differ")
     del found, ours, two, full, part
-    return in_turn(ways, rounds)
-
-
-def in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each, by round; each round begins with another one."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    names = list(ways)
-    for number in range(rounds):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
-            begin = time.perf_counter()
-            ways[name]()
-            seconds[name].append(time.perf_counter() - begin)
-    return seconds
+    return tables.in_turn(ways, rounds)
 
 
 def edits(here: Nation, count: int) -> dict[str, list[float]]:
@@ -114,11 +100,11 @@ def edits(here: Nation, count: int) -> dict[str, list[float]]:
     kinds: dict[str, Callable[[str], Any]] = {
         "supply: communes": lambda code: bare.add(code, fte=0.01),
         "supply: communes, BVCV": lambda code: whole.add(code, fte=0.01, cuts="none"),
-        "supply: the same, zones by held cuts": lambda code: whole.add(code, fte=0.01, cuts="held"),
-        "supply: the same, zones refreshed": lambda code: whole.add(code, fte=0.01),
+        "supply: zones by held cuts": lambda code: whole.add(code, fte=0.01, cuts="held"),
+        REFRESHED: lambda code: whole.add(code, fte=0.01),
         "people: communes": lambda code: bare.people(code, standardised=0.5),
     }
-    seconds: dict[str, list[float]] = {"supply, compiled code": compiled(here, places)}
+    seconds: dict[str, list[float]] = {COMPILED: compiled(here, places)}
     for name, edit in kinds.items():
         edit(some[0])
         seconds[name] = [timed(edit, code) for code in some]
@@ -169,46 +155,47 @@ def compiled(here: Nation, places: Any) -> list[float]:
     return found[2:]  # compiled by then
 
 
+def report(
+    *, short: bool = False, count: int = 1000, rounds: int = 5, edited: int = 400
+) -> tables.Report:
+    """Rows by way to the scenarios and by kind of edit."""
+    if short:
+        count, rounds, edited = 20, 1, 20
+    here = nation()
+    many = scenarios(here, count, rounds)
+    one = edits(here, edited)
+    title = f"{count:,} supplies on one index"
+    rows = [tables.measured(title, name, values, ours=many[OURS]) for name, values in many.items()]
+    rows += [tables.measured("one live edit", k, v, unit="µs") for k, v in one.items()]
+    ratio = {row.engine: row.ratio for row in rows}
+    middle = {row.engine: row.median for row in rows}
+    goals = (
+        tables.at_least(f"{title}, against scipy's product", 2, ratio["scipy product"]),
+        tables.at_most("a supply edit, compiled code", 1, middle[COMPILED], "µs"),
+        tables.at_most("a supply edit, communes", 20, middle["supply: communes"], "µs"),
+        tables.at_most("a supply edit, zones refreshed", 2000, middle[REFRESHED], "µs"),
+    )
+    notes = (
+        "Ours includes checks, ratios, scales and the division; SciPy's is the product alone, once"
+        " with all pairs, once with those that lead to supply, taken out before.",
+        "Results equal: ours to the bit with single solves and full recomputation, SciPy's within"
+        f" {TOLERANCE:.0e}.",
+    )
+    return tables.Report("Many scenarios, and live edits", tuple(rows), goals, notes)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    from benchmarks.national import show, versions
-
-    parser = argparse.ArgumentParser(description="Many scenarios, and live edits.")
+    parser = tables.parser("Many scenarios, and live edits.")
     parser.add_argument("--scenarios", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--edits", type=int, default=400)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     asked = parser.parse_args(arguments)
     if asked.scenarios < 2 or asked.rounds < 1 or asked.edits < 10:
         parser.error("at least 2 scenarios, 1 round and 10 edits")
-    print(f"{os.cpu_count()} cores; " + ", ".join(f"{k} {v}" for k, v in versions().items()))
-    here = nation()
-    many = scenarios(here, asked.scenarios, asked.rounds)
-    rows = [
-        [name, f"{MS * median(s):.0f}", f"{MS * min(s):.0f}"]
-        + [f"{by_round(s, many[ours]):.2f}" for ours in ("ours, 1 thread", "ours, 2 threads")]
-        for name, s in many.items()
-    ]
-    heads = ["way", "median ms", "min ms", "× ours, 1 thread", "× ours, 2 threads"]
-    show(f"{asked.scenarios:,} scenarios, {asked.rounds} rounds (ratios by round)", heads, rows)
-    one = edits(here, asked.edits)
-    show(
-        f"One live edit, of {asked.edits}",
-        ["edit", "median µs", "min µs", "nine tenths below µs"],
-        [[name, f"{US * median(s):.2f}", f"{US * min(s):.2f}", f"{US * np.quantile(s, 0.9):.2f}"]
-         for name, s in one.items()],
-    )  # fmt: skip
-    print("\nResults equal: ours to the bit with single solves and full recomputation")
-    if asked.json:
-        report = {"versions": versions(), "scenarios": many, "edits": one}
-        asked.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-def by_round(theirs: Sequence[float], ours: Sequence[float]) -> float:
-    """The median of the ratios within a round."""
-    return median(t / o for t, o in zip(theirs, ours, strict=True))
+    sizes = {"count": asked.scenarios, "rounds": asked.rounds, "edited": asked.edits}
+    tables.hand_over(report(short=asked.short, **sizes), asked)
 
 
 if __name__ == "__main__":
-    sys.path.append(str(ROOT))  # run as a file, `benchmarks` is not on the path
     main()
