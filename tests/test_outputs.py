@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from apl.inputs import SYNTHETIC
-from apl.outputs import MANIFEST, Contents, contents, refuse_file, write_file, write_results
+from apl.outputs import (
+    MANIFEST,
+    Contents,
+    contents,
+    made_from,
+    refuse_file,
+    write_file,
+    write_results,
+)
 from apl_core import FileError
 
 TABLES = {"bvcv": pa.table({"n": [1, 2]}), "parts_regionales": pa.table({"n": [3]})}
@@ -27,7 +35,7 @@ def names(folder: Path) -> set[str]:
 @pytest.mark.parametrize("file_format", ["xlsx", "", "Parquet", ".csv"])
 def test_an_unknown_format_is_refused_before_anything(tmp_path: Path, file_format: str) -> None:
     out = tmp_path / "out"
-    with pytest.raises(FileError, match="APL-A07") as refused:
+    with pytest.raises(FileError, match="APL-I13") as refused:
         write_results(out, TABLES, {}, file_format=file_format)
     assert "parquet or csv" in refused.value.mend
     assert not out.exists()
@@ -90,12 +98,40 @@ def test_a_failure_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_is_under_way_is_written_as_it_would_be(tmp_path: Path) -> None:
     write_results(tmp_path / "one", TABLES, {})
     ready: Future[Contents] = Future()
-    ready.set_result(contents(TABLES["bvcv"], "parquet"))
+    ready.set_result(contents(TABLES["bvcv"], "parquet", made_from=made_from({})))
     hashes = write_results(tmp_path / "two", TABLES, {}, ready={"bvcv": ready})
     for name, sha in hashes.items():
         data = (tmp_path / "two" / name).read_bytes()
         assert data == (tmp_path / "one" / name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == sha
+
+
+@pytest.mark.parametrize("name", ["bvcv.parquet", MANIFEST])
+def test_a_link_in_the_place_of_an_output_is_refused(tmp_path: Path, name: str) -> None:
+    """K05: nothing is written, nor taken away, where it leads."""
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.write_text("keep")
+    (out / name).symlink_to(elsewhere)
+    with pytest.raises(FileError, match="APL-K05") as refused:
+        write_results(out, TABLES, {}, overwrite=True)
+    assert refused.value.table == str(out / name)
+    assert names(out) == {name}
+    for broken in (elsewhere, tmp_path / "nowhere"):
+        (tmp_path / "t.csv").unlink(missing_ok=True)
+        (tmp_path / "t.csv").symlink_to(broken)
+        with pytest.raises(FileError, match="APL-I03"):
+            write_file(TABLES["bvcv"], tmp_path / "t.csv")
+        with pytest.raises(FileError, match="APL-K05"):
+            write_file(TABLES["bvcv"], tmp_path / "t.csv", overwrite=True)
+    assert elsewhere.read_text() == "keep"
+
+
+def test_a_folder_in_the_place_of_an_output_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bvcv.parquet").mkdir()
+    with pytest.raises(FileError, match="a folder in the place of an output"):
+        write_results(tmp_path, TABLES, {}, overwrite=True)
+    assert names(tmp_path) == {"bvcv.parquet"}
 
 
 # The synthetic country
@@ -135,5 +171,5 @@ def test_a_file_is_refused_by_its_name_and_by_what_stands(tmp_path: Path) -> Non
     with pytest.raises(FileError, match="APL-I03"):
         refuse_file(path, overwrite=False)
     refuse_file(path, overwrite=True)
-    with pytest.raises(FileError, match="APL-A07"):
+    with pytest.raises(FileError, match="APL-I13"):
         refuse_file(tmp_path / "t.xlsx", overwrite=True)

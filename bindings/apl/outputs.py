@@ -1,12 +1,20 @@
-"""The writing end: nothing stands under its final name unless it is whole."""
+"""The writing end: what is written, under which name, and what is refused; `apl.whole` says how.
+
+A manifest lists what went in and what came out. Its ``made_from`` is the sha256 of what went in
+(software, inputs with their hashes, rules, options, what a simulation added), which each Parquet
+file carries, since it cannot hold its own hash; its ``fingerprint`` is that of all else it says,
+the sha256 of the outputs included. Both are of canonical JSON: keys sorted, no spaces, ASCII. There
+is no date in it: the same inputs give the same bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +22,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apl_core import Fault, FileError
+from apl import whole
+from apl.lock import unwritable
+from apl_core import Fault, FileError, refuse_if
 
 MANIFEST = "manifeste.json"
 FORMATS = ("parquet", "csv")
@@ -23,6 +33,9 @@ SYNTHETIC_COLUMN = "synthetique"
 LAW_KEY = b"apl.law"  # under which text a table was made, and what of it is not law
 SUPPLIED = "supplied_by_the_caller_not_law"
 SUPPLIED_COLUMN = "fourni_par_l_appelant"
+MADE_FROM_KEY = b"apl.made_from"
+MADE_FROM, FINGERPRINT = "made_from", "fingerprint"
+WENT_IN = ("software", "inputs", "rules", "options", "simulation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +45,44 @@ class Contents:
     data: pa.Buffer
     sha256: str
 
+    def entry(self) -> dict[str, Any]:
+        """What a manifest says of it."""
+        return {"bytes": self.data.size, "sha256": self.sha256}
 
-def contents(table: pa.Table, file_format: str, *, synthetic: bool = False) -> Contents:
+
+def contents(
+    table: pa.Table, file_format: str, *, synthetic: bool = False, made_from: str | None = None
+) -> Contents:
     """What `write_results` writes of one table."""
+    if synthetic:
+        table = marked(table, file_format)
+    if made_from is not None:
+        known = table.schema.metadata or {}
+        table = table.replace_schema_metadata({**known, MADE_FROM_KEY: made_from.encode()})
     sink = pa.BufferOutputStream()
-    _encode(marked(table, file_format) if synthetic else table, sink, file_format)
+    _encode(table, sink, file_format)
     data = sink.getvalue()
     return Contents(data, hashlib.sha256(data).hexdigest())
+
+
+@contextmanager
+def claimed(out: str | Path | None, overwrite: bool) -> Iterator[None]:
+    """Hold a folder of results, from before anything is computed until they stand; None: nothing.
+
+    Raises
+    ------
+    FileError
+        The folder holds something and ``overwrite`` is False; another run holds it; it cannot be
+        written.
+    """
+    if out is None:
+        yield
+        return
+    folder = Path(out)
+    refuse_standing(folder, overwrite)
+    with whole.claimed(folder, MANIFEST):
+        refuse_standing(folder, overwrite)  # what a killed run wrote down may stand by now
+        yield
 
 
 def write_results(
@@ -51,10 +95,7 @@ def write_results(
     synthetic: bool = False,
     ready: Mapping[str, Future[Contents]] | None = None,
 ) -> dict[str, str]:
-    """Write tables and their manifest into a folder; the manifest last.
-
-    Every file is written whole beside its final name and put on disk before any takes its name, so
-    that a failure leaves the folder as it was.
+    """Write tables and their manifest into a folder: all of them, or none.
 
     Parameters
     ----------
@@ -62,11 +103,11 @@ def write_results(
         A folder; created if absent.
     tables : mapping of name → pyarrow.Table
     manifest : mapping
-        Completed with the name, size and sha256 of each output.
+        Completed with the name, size and sha256 of each output, and with fingerprints.
     file_format : {"parquet", "csv"}
     overwrite : bool
         Replace the results of an earlier run; those that its manifest lists and this run does not
-        write are removed once the new ones stand. Other files are never touched.
+        write are removed once the new ones are on disk. Other files are never touched.
     synthetic : bool
         The tables describe no real place, and say so: in their metadata, in CSV by a column. A
         manifest that has ``synthetic`` true means the same.
@@ -80,63 +121,104 @@ def write_results(
     Raises
     ------
     FileError
-        An unknown format; the folder holds something and ``overwrite`` is False; the disk refuses.
+        An unknown format; the folder holds something and ``overwrite`` is False; a link or a folder
+        stands in the place of a file; another run writes there; the disk refuses.
     """
     if file_format not in FORMATS:
         raise _unknown_format(file_format, f"one of: {' or '.join(FORMATS)}")
-    refuse_standing(out, overwrite)
     synthetic = synthetic or bool(manifest.get("synthetic"))
     under_way = ready or {}
-    earlier = _listed(out)
-    names = {name: out / f"{name}.{file_format}" for name in tables}
-    staged: list[tuple[Path, Path]] = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        staged += [(_partial(target), target) for target in names.values()]
+    told = {**manifest, MADE_FROM: made_from(manifest)}
 
-        def put(name: str) -> dict[str, Any]:
-            whole = (
-                under_way[name].result()
-                if name in under_way
-                else contents(tables[name], file_format, synthetic=synthetic)
-            )
-            _put(_partial(names[name]), lambda path: path.write_bytes(whole.data))
-            return {"bytes": whole.data.size, "sha256": whole.sha256}
+    def made(name: str) -> Contents:
+        if name in under_way:
+            return under_way[name].result()
+        return contents(tables[name], file_format, synthetic=synthetic, made_from=told[MADE_FROM])
 
-        with ThreadPoolExecutor(2) as pool:
-            entries = list(pool.map(put, names))
-        outputs = {
-            target.name: entry for target, entry in zip(names.values(), entries, strict=True)
-        }
-        target = out / MANIFEST
-        staged.append((_partial(target), target))
-        text = json.dumps({**manifest, "outputs": outputs}, ensure_ascii=False, indent=1)
-        _put(staged[-1][0], lambda path: path.write_text(text + "\n", encoding="utf-8"))
-        for partial, final in staged:
-            os.replace(partial, final)
-    except OSError as error:
-        raise _refused(out, error) from None
-    finally:
-        for partial, _ in staged:
-            partial.unlink(missing_ok=True)
-    _remove(out, earlier - set(outputs) - {MANIFEST})
-    _sync_folder(out)
-    return {name: str(entry["sha256"]) for name, entry in outputs.items()}
+    with claimed(out, overwrite):
+        files = {f"{name}.{file_format}": name for name in tables}
+        return _replace(out, MANIFEST, files, made, told)
 
 
-def write_file(table: pa.Table, path: Path, *, overwrite: bool = False) -> None:
-    """Write one table; the suffix decides its format (``.parquet``, ``.csv``)."""
+def write_file(
+    table: pa.Table,
+    path: Path,
+    *,
+    manifest: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write one table; the suffix decides its format (``.parquet``, ``.csv``).
+
+    With a ``manifest``, it is completed and written beside: ``annexes.csv.manifeste.json``.
+    """
     refuse_file(path, overwrite)
     file_format = path.suffix.lower().removeprefix(".")
-    partial = _partial(path)
-    try:
+    if manifest is None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _put(partial, lambda target: _encode(table, target, file_format))
-        os.replace(partial, path)
-    except OSError as error:
-        raise _refused(path, error) from None
-    finally:
-        partial.unlink(missing_ok=True)
+        whole.put_one(path, contents(table, file_format).data)
+        return
+    told = {**manifest, MADE_FROM: made_from(manifest)}
+    done = contents(table, file_format, made_from=told[MADE_FROM])
+    with whole.claimed(path.parent, manifest_of(path.name)):
+        refuse_file(path, overwrite)
+        _replace(path.parent, manifest_of(path.name), {path.name: ""}, lambda _: done, told)
+
+
+def _replace(
+    folder: Path,
+    manifest_name: str,
+    files: Mapping[str, str],
+    made: Callable[[str], Contents],
+    told: Mapping[str, Any],
+) -> dict[str, str]:
+    """Change the files of a manifest as one; ``made`` has the contents of each, by its table."""
+    refuse_if(_odd(folder, (*files, manifest_name)), FileError)
+    entries: dict[str, dict[str, Any]] = {}
+
+    def data(file: str) -> pa.Buffer:
+        done = made(files[file])
+        entries[file] = done.entry()
+        return done.data
+
+    def tell() -> bytes:
+        plain = _plain({**told, "outputs": {file: entries[file] for file in files}})
+        plain[FINGERPRINT] = fingerprint(plain)
+        return (json.dumps(plain, ensure_ascii=False, indent=1) + "\n").encode()
+
+    whole.replace(folder, manifest_name, list(files), data, tell)
+    return {file: str(entries[file]["sha256"]) for file in files}
+
+
+def made_from(manifest: Mapping[str, Any]) -> str:
+    """The sha256 of what went into results: software, inputs, rules, options."""
+    return _sha256_of(_plain({key: manifest.get(key) for key in WENT_IN}))
+
+
+def fingerprint(manifest: Mapping[str, Any]) -> str:
+    """The sha256 of a whole manifest but for its own fingerprint.
+
+    Examples
+    --------
+    >>> first = fingerprint({"outputs": {}, "inputs": [1.5]})
+    >>> first == fingerprint({"inputs": [1.5], "outputs": {}, "fingerprint": first})
+    True
+    """
+    return _sha256_of({key: manifest[key] for key in manifest if key != FINGERPRINT})
+
+
+def _plain(told: Any) -> Any:
+    """As whoever reads it has it: text for keys, no tuples."""
+    return json.loads(json.dumps(told))
+
+
+def _sha256_of(plain: Any) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def manifest_of(name: str) -> str:
+    """The name of the manifest of a file that stands alone."""
+    return f"{name}.{MANIFEST}"
 
 
 def refuse_file(path: Path, overwrite: bool) -> None:
@@ -144,20 +226,26 @@ def refuse_file(path: Path, overwrite: bool) -> None:
     if path.suffix.lower().removeprefix(".") not in FORMATS:
         mend = f"a name that ends in {' or '.join('.' + f for f in FORMATS)}"
         raise _unknown_format(str(path), mend)
-    if path.exists() and not overwrite:
-        raise _standing(path, [path.name])
+    found = [name for name in (path.name, manifest_of(path.name)) if _stands(path.parent / name)]
+    if found and not overwrite:
+        raise _standing(path, found)
+    refuse_if(_odd(path.parent, (path.name, manifest_of(path.name))), FileError)
 
 
 def refuse_standing(out: Path, overwrite: bool) -> None:
     """Raise FileError where an output would replace or join what stands there, unasked."""
     if out.exists() and not out.is_dir():
         raise _standing(out, [out.name])
-    found = sorted(file.name for file in out.iterdir()) if out.is_dir() else []
+    try:
+        names = sorted(os.listdir(out)) if out.is_dir() else []
+    except OSError as error:
+        raise unwritable(out, error) from None
+    found = [name for name in names if not whole.leftover(name)]
     if found and not overwrite:
         raise _standing(out, found)
 
 
-def _encode(table: pa.Table, sink: Path | pa.NativeFile, file_format: str) -> None:
+def _encode(table: pa.Table, sink: pa.NativeFile, file_format: str) -> None:
     """One table as a file; text plain (a dictionary would be read as categories elsewhere)."""
     fields = [
         pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
@@ -206,49 +294,24 @@ def _outspoken(table: pa.Table) -> pa.Table:
     return table.append_column(SUPPLIED_COLUMN, pa.repeat(pa.scalar(said), table.num_rows))
 
 
-def _listed(out: Path) -> set[str]:
-    """The files of this folder that the manifest of an earlier run lists as its outputs."""
-    try:
-        found = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    listed = found.get("outputs") if isinstance(found, dict) else None
-    names = listed if isinstance(listed, dict) else {}
-    return {name for name in names if Path(name).name == name and (out / name).is_file()}
+def _odd(folder: Path, names: tuple[str, ...]) -> Iterator[Fault]:
+    """What stands in the place of an output and is no file of ours to replace."""
+    for name in names:
+        path = folder / name
+        if path.is_symlink():
+            why, mend = "it leads elsewhere, where nothing is written unasked", "remove the link"
+            yield Fault("APL-K05", "a link in the place of an output", why, mend, str(path))
+        elif path.is_dir():
+            why, mend = "a folder is not replaced by a file", "move it away"
+            yield Fault("APL-I03", "a folder in the place of an output", why, mend, str(path))
 
 
-def _remove(out: Path, names: set[str]) -> None:
-    try:
-        for name in sorted(names):
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        why = f"{error.strerror or error}"
-        mend = "remove it by hand; the new results stand"
-        title = "a result of an earlier run cannot be removed"
-        raise FileError([Fault("APL-I02", title, why, mend, str(error.filename))]) from None
-
-
-def _put(path: Path, write: Callable[[Path], Any]) -> None:
-    write(path)
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial-{os.getpid()}")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _stands(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
 
 
 def _unknown_format(asked: str, mend: str) -> FileError:
-    return FileError([Fault("APL-A07", "unknown kind of output", asked or "(empty)", mend)])
+    return FileError([Fault("APL-I13", "unknown kind of output", asked or "(empty)", mend)])
 
 
 def _standing(path: Path, found: list[str]) -> FileError:
@@ -264,9 +327,3 @@ def _standing(path: Path, found: list[str]) -> FileError:
             )
         ]
     )
-
-
-def _refused(path: Path, error: OSError) -> FileError:
-    why = f"{error.strerror or error}"
-    mend = "make room or choose another place; what stood there before is as it was"
-    return FileError([Fault("APL-I02", "cannot write", why, mend, str(path))])

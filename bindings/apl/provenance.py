@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +19,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from apl.outputs import LAW_KEY, SUPPLIED, SYNTHETIC_COLUMN, SYNTHETIC_KEY, marked, sha256
+from apl.vintages import declared
 from apl_core import Fault, refuse_if
+from apl_core.stream import counted_rows
 from apl_core.tables import notes_of
 
 if TYPE_CHECKING:
     from apl.law import Rules
+    from apl.noticed import Notice
 
 
 @cache
@@ -35,10 +40,43 @@ def described(
     name: str, table: pa.Table, path: Path | None, known: str | None = None
 ) -> dict[str, Any]:
     """One input of a run; ``known`` is the file's sha256, where it was computed before."""
-    entry: dict[str, Any] = {"table": name, "rows": table.num_rows, "notes": notes_of(table)}
+    years = [asdict(one) for one in declared(name, table)]
+    entry: dict[str, Any] = {
+        "table": name,
+        "rows": counted_rows(table),
+        "years": [{key: year[key] for key in ("source", "year", "words")} for year in years],
+        "notes": notes_of(table),
+    }
     if path is not None:
         entry |= {"file": path.name, "bytes": path.stat().st_size, "sha256": known or sha256(path)}
     return entry
+
+
+def manifest(
+    inputs: Mapping[str, tuple[pa.Table, Path]],
+    rules: Mapping[str, Rules],
+    options: Mapping[str, Any],
+    seen: Iterable[Notice] = (),
+) -> dict[str, Any]:
+    """Where the one table of a command comes from.
+
+    Parameters
+    ----------
+    inputs : mapping of table → its contents, and the file they were read from
+    rules : mapping
+        Each text by what it is for (``"rules"`` where there is one).
+    options : mapping
+        What was asked for besides.
+    seen : notices
+    """
+    return {
+        "software": versions(),
+        "synthetic": synthetic(*(table for table, _ in inputs.values())),
+        "inputs": [described(name, *given) for name, given in inputs.items()],
+        "rules": {name: text.as_dict() for name, text in rules.items()},
+        "options": dict(options),
+        "noticed": [notice.as_dict() for notice in seen],
+    }
 
 
 def stamped(table: pa.Table, rules: Rules) -> pa.Table:

@@ -1,0 +1,80 @@
+"""Signals and closed pipes: one line, the exit code of the shell, nothing left on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+from test_worked_example import written
+
+import apl
+from apl import whole
+from apl.verify import verify
+
+LAW = ["--profession", "masseur_kinesitherapeute", "--on", "2025-06-06"]
+RULES = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+APL = [sys.executable, "-m", "apl"]
+posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+
+def started(out: Path, *options: str) -> subprocess.Popen[str]:
+    """A run on the embedded country, which takes a second to make."""
+    asked = [*APL, "run", *LAW, "--out", str(out), *options]
+    return subprocess.Popen(asked, stderr=subprocess.PIPE, text=True)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "code", "said", "delay"),
+    [
+        (signal.SIGTERM, 143, "terminated", 0.0),
+        (signal.SIGTERM, 143, "terminated", 0.3),
+        (signal.SIGINT, 130, "interrupted", 0.2),
+    ],
+)
+def test_a_signal_takes_back_what_is_on_its_way(
+    number: signal.Signals, code: int, said: str, delay: float, tmp_path: Path
+) -> None:
+    with started(tmp_path / "out") as run:
+        assert run.stderr is not None
+        assert run.stderr.readline().startswith("… ")
+        time.sleep(delay)
+        run.send_signal(number)
+        rest = run.stderr.read().splitlines()
+    assert run.returncode == code
+    assert [line for line in rest if line and not line.startswith("… ")] == [said]
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_results_that_stand_stay_when_a_run_is_killed(tmp_path: Path) -> None:
+    source, out = written(tmp_path / "in"), tmp_path / "out"
+    given = apl.Parameters(3783.0, 6906.0)
+    apl.run(source, RULES, parameters=given, out=out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with started(out, "--overwrite") as run:
+        assert run.stderr is not None
+        run.stderr.readline()
+        time.sleep(0.2)
+        run.kill()
+    assert {name for name in os.listdir(out) if not whole.leftover(name)} == set(before)
+    assert verify(out).faults == ()
+    apl.run(source, RULES, parameters=given, out=out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@posix
+def test_a_closed_pipe_is_silent() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*APL, "rules", *LAW], stdout=pipe, stderr=pipe) as asked:
+        assert asked.stdout is not None
+        assert asked.stderr is not None
+        asked.stdout.close()
+        assert asked.stderr.read() == b""
+    assert asked.returncode == 141
