@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from shared import DATA, needs_data
 
 import apl
-from apl.regions.passage import Passage, followed, passage
+from apl.mergers import followed
+from apl.regions.passage import Passage, passage
 from apl_core import TableError
 from apl_core.tables import checked
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import openpyxl
 import pyarrow as pa
 import pytest
+from histories import HISTORY
 from shared import DATA, needs_data
 
 import apl
 from apl import pipeline
 from apl.blocks import Unknown
+from apl.conversion import converted
 from apl.outputs import write_file
 from apl.vintages import declared, marked, remarks
 from apl_core.tables import checked
@@ -117,6 +119,21 @@ def test_the_year_of_the_geography_is_that_of_between() -> None:
     (said,) = remarks({"geographie": geography()}, LAW, geography=2022)
     assert "declares geography 2022 (--between), the text names 2023" in said
     assert not list(remarks({"geographie": geography()}, LAW, geography=2023))
+
+
+def test_a_table_that_was_brought_to_another_year_declares_it() -> None:
+    given = pa.table({"code_commune": ["01004", "01005"], "etp": [1.0, 2.0]})
+    there = converted(given, "offre", to=date(2023, 1, 1), movements=HISTORY)
+    assert years("offre", there) == [("geography", 2023)]
+    assert not list(remarks({"offre": there}, LAW))  # of the communes it is said, once
+    places = checked(pa.table({
+        "code_commune": ["01001", "01009"], "code_departement": ["01"] * 2,
+        "code_region": ["84"] * 2, "population": [4, 5], "code_bvcv": ["01001"] * 2}),
+        "communes")  # fmt: skip
+    stays = converted(places, "communes", to=date(2020, 1, 1), movements=HISTORY,
+                                     since=date(2020, 1, 1))  # fmt: skip
+    (said,) = remarks({"communes": stays, "offre": there}, LAW)
+    assert "communes declares geography 2020 (as found: 2020-01-01), the text names 2023" in said
 
 
 def test_communes_that_were_built_keep_their_years_in_parquet(tmp_path: Path) -> None:

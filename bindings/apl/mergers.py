@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import date
 
 import pyarrow as pa
 
 from apl.blocks import UnitRules
 from apl_core import Fault, TableError
-from apl_core.errors import SHOWN
+from apl_core.errors import listed
 
 MERGERS = (31, 32, 33)  # simple merger, commune nouvelle, merger-association
 MOVES = (41, 50)  # change of code: of département, of capital
 SPLITS = (20, 21, 30)  # creation, re-establishment, suppression shared among neighbours
+
+# day → earlier code → later codes, and whether the event is a split
+Days = Mapping[str, Mapping[str, Set[tuple[str, bool]]]]
+WANTED = "give a geography and a population of the date wanted"
 
 SPLIT = (
     "APL-C06",
@@ -28,7 +32,7 @@ HOMELESS = (
 )
 
 ELSEWHERE = (
-    "APL-C17",
+    "APL-C15",
     "communes that moved to a département of unknown region",
     "the geography has no other commune of that département, or has it in two regions",
 )
@@ -106,6 +110,74 @@ def merge(
     areas = resolved(areas)
     gone = {code: end for code, end in resolved(gone).items() if code in units}
     return {code: areas.get(unit, unit) for code, unit in now.items()}, gone, areas
+
+
+def followed(
+    codes: Iterable[str],
+    movements: pa.Table | Days,
+    between: tuple[date, date],
+    *,
+    mend: str = "say who went where in a table passage (code_avant, code_apres)",
+) -> dict[str, str]:
+    """The code of each commune after the movements; chains are followed, inside one day too.
+
+    Parameters
+    ----------
+    codes : iterable of str
+    movements : pyarrow.Table, or what `by_day` makes of it
+    between : (date, date)
+        Movements after the first date and up to the second.
+    mend : str
+        What the caller can do about a split.
+
+    Raises
+    ------
+    TableError
+        Communes that were split, under whatever code they had by then: all together.
+
+    Examples
+    --------
+    >>> moves = pa.table({"mod": [50, 50], "date_effet": ["2021-01-01", "2023-01-01"],
+    ...     "type_avant": ["COM"] * 2, "code_avant": ["27676", "27058"],
+    ...     "type_apres": ["COM"] * 2, "code_apres": ["27058", "27676"]})
+    >>> followed(["27676"], moves, (date(2020, 1, 1), date(2022, 1, 1)))
+    {'27676': '27058'}
+    >>> followed(["27676"], moves, (date(2020, 1, 1), date(2024, 1, 1)))
+    {'27676': '27676'}
+    """
+    days = by_day(movements) if isinstance(movements, pa.Table) else movements
+    since, until = (day.isoformat() for day in between)
+    now = {code: code for code in codes}
+    split: list[str] = []
+    for leaving in (days[day] for day in days if since < day <= until):
+        one = {old: min(new)[0] for old, new in leaving.items() if _is_one(new)}
+        links = resolved(one)
+        touched = set(now.values())
+        touched |= {links[code] for code in touched if code in links}
+        split += [f"{old} → {new}" for old in sorted(touched & leaving.keys() - one.keys())
+                  for new, _ in sorted(leaving[old])]  # fmt: skip
+        now = {code: links.get(current, current) for code, current in now.items()}
+    if split:
+        raise TableError([_movement_fault(*SPLIT, split, mend)])
+    return now
+
+
+def by_day(movements: pa.Table) -> Days:
+    """What communes become, by day in order: other codes, and whether the event is a split."""
+    days: defaultdict[str, defaultdict[str, set[tuple[str, bool]]]] = defaultdict(
+        lambda: defaultdict(set)
+    )
+    for row in movements.to_pylist():
+        old, new = row["code_avant"], row["code_apres"]
+        leaves = row["type_avant"] == row["type_apres"] == "COM" and old != new
+        if leaves and row["mod"] in (*MERGERS, *MOVES, *SPLITS):
+            days[row["date_effet"]][old].add((new, row["mod"] in SPLITS))
+    return {day: days[day] for day in sorted(days)}
+
+
+def _is_one(becomes: Collection[tuple[str, bool]]) -> bool:
+    """Whether a commune went whole to one other."""
+    return len(becomes) == 1 and not any(split for _, split in becomes)
 
 
 def moved_poles(area_of: Mapping[str, str], movements: pa.Table, until: date) -> dict[str, str]:
@@ -240,8 +312,8 @@ def resolved(links: Mapping[str, str]) -> dict[str, str]:
     return {code: end(code) for code in links}
 
 
-def _movement_fault(fault: str, title: str, why: str, values: list[str]) -> Fault:
-    mend = "give a geography and a population of the date wanted"
-    shown = tuple(values[:SHOWN])
+def _movement_fault(
+    fault: str, title: str, why: str, values: list[str], mend: str = WANTED
+) -> Fault:
     where = ("mouvements", "code_apres")
-    return Fault(fault, title, why, mend, *where, values=shown, count=len(values))
+    return Fault(fault, title, why, mend, *where, **listed(values))

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 
 from apl.blocks import Unknown
+from apl.conversion import tale_of
 from apl.law import Rules
 from apl_core.tables import headers_of, notes_of
 
@@ -64,7 +65,7 @@ def declared(name: str, table: pa.Table) -> list[Declared]:
     [('population', 2020)]
     """
     found: dict[tuple[str, int], Declared] = {}
-    for one in (*_built(name, table), *_headers(name, table)):
+    for one in (*_built(name, table), *_brought(name, table), *_headers(name, table)):
         found.setdefault((one.source, one.year), one)
     return list(found.values())
 
@@ -88,6 +89,8 @@ def remarks(tables: Mapping[str, pa.Table], rules: Rules, **years: int) -> Itera
     told = [one for name, table in tables.items() for one in declared(name, table)]
     told += [Declared("geographie", source, year, "--between") for source, year in years.items()]
     for one in told:
+        if one.source == "geography" and one.table not in ("communes", "geographie"):
+            continue  # all tables were brought to that of the communes: once is enough
         year = named.get(one.source)
         if year is not None and year != one.year:
             source = WORDS.get(one.source, one.source)
@@ -101,6 +104,14 @@ def _built(name: str, table: pa.Table) -> Iterator[Declared]:
     text = (table.schema.metadata or {}).get(VINTAGES)
     for source, year in (json.loads(text) if text else {}).items():
         yield Declared(name, source, year, "as it was built")
+
+
+def _brought(name: str, table: pa.Table) -> Iterator[Declared]:
+    """The year of the communes that `apl.converted` found or made."""
+    tale = tale_of(table)
+    if tale is not None:
+        words = f"as found: {tale.since}" + f", brought to {tale.to}" * bool(tale.changed)
+        yield Declared(name, "geography", int((tale.to if tale.changed else tale.since)[:4]), words)
 
 
 def _headers(name: str, table: pa.Table) -> Iterator[Declared]:

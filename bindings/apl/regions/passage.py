@@ -7,15 +7,15 @@ the inhabitants divide: it is refused, unless the caller's table ``passage`` say
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
-from apl.mergers import MERGERS, MOVES, SPLIT, SPLITS, departement, resolved
+from apl.mergers import departement, followed
 from apl_core import Fault, refuse_if
-from apl_core.errors import SHOWN
+from apl_core.errors import listed
 
 
 @dataclass(frozen=True)
@@ -100,69 +100,7 @@ def passage(
     )
 
 
-def followed(
-    codes: Iterable[str], movements: pa.Table, between: tuple[date, date]
-) -> dict[str, str]:
-    """The code of each commune after the movements; chains are followed, inside one day too.
-
-    Raises
-    ------
-    TableError
-        Communes that were split, under whatever code they had by then: all together.
-
-    Examples
-    --------
-    >>> moves = pa.table({"mod": [50, 50], "date_effet": ["2021-01-01", "2023-01-01"],
-    ...     "type_avant": ["COM"] * 2, "code_avant": ["27676", "27058"],
-    ...     "type_apres": ["COM"] * 2, "code_apres": ["27058", "27676"]})
-    >>> followed(["27676"], moves, (date(2020, 1, 1), date(2022, 1, 1)))
-    {'27676': '27058'}
-    >>> followed(["27676"], moves, (date(2020, 1, 1), date(2024, 1, 1)))
-    {'27676': '27676'}
-    """
-    now = {code: code for code in codes}
-    split: list[str] = []
-    for leaving in _by_day(movements, between):
-        one = {old: min(new)[0] for old, new in leaving.items() if _is_one(new)}
-        links = resolved(one)
-        touched = set(now.values())
-        touched |= {links[code] for code in touched if code in links}
-        split += [f"{old} → {new}" for old in sorted(touched & leaving.keys() - one.keys())
-                  for new, _ in sorted(leaving[old])]  # fmt: skip
-        now = {code: links.get(current, current) for code, current in now.items()}
-    refuse_if(_split_faults(split))
-    return now
-
-
-def _by_day(
-    movements: pa.Table, between: tuple[date, date]
-) -> Iterator[dict[str, set[tuple[str, bool]]]]:
-    """Day by day, what each commune becomes: other codes, and whether the event is a split."""
-    since, until = (day.isoformat() for day in between)
-    days: defaultdict[str, defaultdict[str, set[tuple[str, bool]]]] = defaultdict(
-        lambda: defaultdict(set)
-    )
-    for row in movements.to_pylist():
-        old, new = row["code_avant"], row["code_apres"]
-        leaves = row["type_avant"] == row["type_apres"] == "COM" and old != new
-        moves = row["mod"] in (*MERGERS, *MOVES, *SPLITS)
-        if leaves and moves and since < row["date_effet"] <= until:
-            days[row["date_effet"]][old].add((new, row["mod"] in SPLITS))
-    yield from (days[day] for day in sorted(days))
-
-
-def _is_one(becomes: Collection[tuple[str, bool]]) -> bool:
-    """Whether a commune went whole to one other."""
-    return len(becomes) == 1 and not any(split for _, split in becomes)
-
-
 # --- faults --------------------------------------------------------------------------------------
-
-
-def _split_faults(split: list[str]) -> Iterator[Fault]:
-    if split:
-        mend = "say who went where in a table passage (code_avant, code_apres)"
-        yield _fault(*SPLIT, mend, ("mouvements", "code_apres"), split)
 
 
 def _settled_faults(
@@ -204,4 +142,4 @@ def _open_faults(
 def _fault(
     fault: str, title: str, why: str, mend: str, where: tuple[str, str], values: list[str]
 ) -> Fault:
-    return Fault(fault, title, why, mend, *where, (), tuple(values[:SHOWN]), len(values))
+    return Fault(fault, title, why, mend, *where, **listed(values))
