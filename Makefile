@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-nojit lint bench published mutation clean
+.PHONY: run test test-nojit lint bench published mutation faults kills clean
 
 run: $(VENV)/run
 	$(BIN)/apl run --profession masseur_kinesitherapeute --on 2025-06-06 --out out --overwrite
@@ -23,11 +23,19 @@ lint: $(VENV)/lint
 	$(BIN)/mypy
 
 bench: $(VENV)/bench
-	$(BIN)/python benchmarks/national.py
+	$(BIN)/python -m benchmarks
 
 published: $(VENV)/run
 	$(BIN)/python benchmarks/published.py
 	$(BIN)/python benchmarks/paca.py
+
+# The page of faults, from the messages in the code and data_schemas/faults.toml.
+faults: $(VENV)/run
+	$(BIN)/python docs/make_faults.py
+
+# Some minutes: national runs killed at random moments; the old results or the new ones must stand.
+kills: $(VENV)/run
+	$(BIN)/python benchmarks/kills.py
 
 # About an hour: mutants of the law's modules, in a copy; tests/MUTATION.md has the last result.
 mutation: $(VENV)/mutation

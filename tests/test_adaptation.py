@@ -407,10 +407,10 @@ PLAIN = {**region_of((1, 10, LOW)), "01050": Area("93", Fraction(2), 7, LOW)}
     ("decided", "motive", "error", "fault", "said"),
     [
         ({"01098": LEAST}, "m", TableError, "APL-C02", "unknown BVCV"),
-        ({"01001": "sur_dotee"}, "m", TableError, "APL-D01", "the text does not have"),
+        ({"01001": "sur_dotee"}, "m", TableError, "APL-D10", "the text does not have"),
         ({"01001": LEAST}, "  ", TableError, "APL-D01", "missing value"),
         ({"01001": LEAST}, "\u00a0", TableError, "APL-D01", "without a motive"),
-        ({"01001": "parfaite"}, "m", TableError, "APL-D01", "unknown value"),
+        ({"01001": "parfaite"}, "m", TableError, "APL-D10", "unknown value"),
         ({"01050": LEAST}, "m", MarginError, "APL-G07", "region 93"),
         ({"01099": LEAST}, "m", MarginError, "APL-G06", "not provided"),
     ],

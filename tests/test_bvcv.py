@@ -323,7 +323,7 @@ def test_a_commune_that_changes_departement_takes_its_region_too() -> None:
 def test_a_departement_that_the_geography_does_not_have_is_refused() -> None:
     with pytest.raises(TableError) as refused:
         merged((41, DAY, "01002", "69002"), (41, DAY, "01004", "2A004"))
-    assert [f.fault for f in refused.value.faults] == ["APL-C17"]
+    assert [f.fault for f in refused.value.faults] == ["APL-C15"]
     assert (refused.value.column, refused.value.values) == ("code_apres", ("2A004", "69002"))
 
 

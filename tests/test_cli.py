@@ -23,8 +23,8 @@ def apl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 
 def test_every_command_has_help() -> None:
-    commands = {"run", "check", "bvcv", "zone", "rules", "travel-times", "simulate"}
-    commands |= {"adapt", "audit", "annexes", "attribution", "benefits", "revision"}
+    commands = {"run", "check", "bvcv", "zone", "rules", "travel-times", "simulate", "verify"}
+    commands |= {"adapt", "audit", "annexes", "attribution", "benefits", "revision", "cache"}
     assert set(cli.commands) == commands
     for command in cli.commands.values():
         assert command.help, command.name
@@ -149,7 +149,7 @@ def test_bvcv_then_zone_on_files(tmp_path: Path) -> None:
 def test_travel_times_refuse_an_output_before_they_search(tmp_path: Path) -> None:
     """The coordinates are not even read: they are not there."""
     (tmp_path / "t.csv").write_text("mine")
-    for name, fault in (("t.xlsx", "APL-A07"), ("t.csv", "APL-I03")):
+    for name, fault in (("t.xlsx", "APL-I13"), ("t.csv", "APL-I03")):
         done = apl("travel-times", str(tmp_path / "none.csv"), "--out", str(tmp_path / name))
         assert done.returncode == 5
         assert fault in done.stderr

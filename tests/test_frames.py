@@ -120,7 +120,7 @@ def test_more_women_than_inhabitants_are_refused() -> None:
     most = PEOPLE.append_column("population_feminine", pa.array([100, 100]))
     assert counted(most, MIDWIVES).equals(most)
     table = PEOPLE.append_column("population_feminine", pa.array([100, 101]))
-    with pytest.raises(TableError, match="APL-D06"):
+    with pytest.raises(TableError, match="APL-D15"):
         counted(table, MIDWIVES)
 
 

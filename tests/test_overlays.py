@@ -202,8 +202,8 @@ def test_all_faults_of_an_overlay_come_together(tmp_path: Path) -> None:
         supplied(tmp_path, text)
     assert [fault.fault for fault in caught.value.faults] == [
         "APL-F01",
-        "APL-F02",
-        "APL-F02",
+        "APL-F09",
+        "APL-F09",
         "APL-F01",
     ]
     with pytest.raises(RuleError) as caught:

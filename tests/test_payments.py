@@ -176,7 +176,7 @@ def test_more_acts_never_pay_less_nor_more_than_announced(
 def test_what_is_not_stated_is_refused(contract: str, acts: list[int], key: str) -> None:
     with pytest.raises(RuleError) as refused:
         contract_payments(contract, acts)
-    assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F07")
+    assert (refused.value.exit_code, refused.value.fault) == (4, "APL-F10")
     assert len(refused.value.faults) == 1
     assert f"{key} = " in refused.value.mend
     assert "guide, part 05" in str(refused.value)
@@ -191,11 +191,11 @@ def test_under_the_reported_pro_rata_is_refused_too() -> None:
     ("contract", "readings", "fault"),
     [
         ("CACCMK", {"blow": "nothing"}, "APL-F01"),
-        ("CACCMK", {"below": "none"}, "APL-F07"),
-        ("CACCMK", {"below": "unknown"}, "APL-F07"),
-        ("CACCMK", {"scale": "reported"}, "APL-F07"),
-        ("CACCMK", {"signature": "reported"}, "APL-F07"),
-        ("CAIMK", {"scale": "printed"}, "APL-F07"),
+        ("CACCMK", {"below": "none"}, "APL-F10"),
+        ("CACCMK", {"below": "unknown"}, "APL-F10"),
+        ("CACCMK", {"scale": "reported"}, "APL-F10"),
+        ("CACCMK", {"signature": "reported"}, "APL-F10"),
+        ("CAIMK", {"scale": "printed"}, "APL-F10"),
         ("CAMCK", {"below": "nothing"}, "APL-F01"),
     ],
 )

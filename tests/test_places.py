@@ -104,7 +104,7 @@ def test_what_cannot_be_solved_is_refused_together(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UsageError) as refused:
         best_places(place, LAW, 0, region="99", objective="fame", threshold=math.nan)
     found = [fault.fault for fault in refused.value.faults]
-    assert found == ["APL-D02", "APL-F01", "APL-J05", "APL-G07"]
+    assert found == ["APL-U04", "APL-U02", "APL-J05", "APL-U03"]
     monkeypatch.setattr(module, "MOST_CELLS", 3)
     with pytest.raises(UsageError, match="2 BVCV under the level × 2 communes: 4 effects"):
         best_places(place, LAW, 1, region="84", objective="persons", threshold=20.0)

@@ -96,7 +96,7 @@ def test_no_supply_and_another_scale_are_refused_together() -> None:
     )
     with pytest.raises(apl.TableError) as refused:
         apl.run(odd, LAW)
-    assert {fault.fault for fault in refused.value.faults} == {"APL-D04", "APL-D06"}
+    assert {fault.fault for fault in refused.value.faults} == {"APL-D13", "APL-D06"}
 
 
 def test_a_region_with_an_apl_has_no_inhabitants_without() -> None:
@@ -117,18 +117,18 @@ def without(given: Tables, name: str, code: str) -> Tables:
 
 
 FAULTY: dict[str, tuple[Callable[[Tables], Tables], str]] = {
-    "two ages": (one_person_two_ages, "APL-D05"),
+    "two ages": (one_person_two_ages, "APL-D14"),
     "no ages for a commune": (lambda g: without(g, "population_par_age", "01002"), "APL-D06"),
     "a band of fees too many": (
         lambda g: g
         | {"consommation_par_age": pa.table(
             {"age": [0, 30, 65], "honoraires_par_habitant": [1.0, 2.0, 3.0]})},
-        "APL-D04",
+        "APL-D12",
     ),
     "no fees": (
         lambda g: changed(g, "consommation_par_age", "honoraires_par_habitant",
                           lambda t: pa.array([0.0] * t.num_rows)),
-        "APL-D06",
+        "APL-D13",
     ),
     "a tie of regions": (
         lambda g: changed(
@@ -203,8 +203,8 @@ def test_the_apl_of_another_profession_is_refused() -> None:
 
 def test_parameters_without_effect_are_said() -> None:
     found = apl.run(a_line(5, 6.0), LAW, parameters=GIVEN)
-    assert any(n.fault == "APL-F01" and "supply.mediane_actes" in n.text for n in found.noticed)
-    assert not any(n.fault == "APL-F01" for n in apl.run(tables(), LAW, parameters=GIVEN).noticed)
+    assert any(n.fault == "APL-F08" and "supply.mediane_actes" in n.text for n in found.noticed)
+    assert not any(n.fault == "APL-F08" for n in apl.run(tables(), LAW, parameters=GIVEN).noticed)
 
 
 def test_no_apl_at_all_is_not_ranked() -> None:

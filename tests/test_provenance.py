@@ -22,6 +22,7 @@ from apl.regions.adaptation import adapt, adapted, no_decisions
 from apl.regions.attribution import annexes
 from apl.regions.audit import audit
 from apl.regions.revision import revise
+from apl.verify import verify
 from apl_core import TableError
 from apl_core.tables import checked
 
@@ -122,6 +123,12 @@ def test_each_regional_command_says_that_a_country_is_made_up(tmp_path: Path) ->
         assert json.loads(done.stdout)["synthetic"] is True
         header = Path(f"{out}.csv").read_text(encoding="utf-8").splitlines()[0]
         assert SYNTHETIC_COLUMN in header
+        manifest = json.loads(Path(f"{out}.csv.manifeste.json").read_text(encoding="utf-8"))
+        assert manifest["synthetic"] is True
+        assert set(manifest) >= {"software", "rules", "options", "noticed", "fingerprint"}
+        inputs = {entry["file"] for entry in manifest["inputs"]}
+        assert inputs == {Path(path).name for path in arguments if path.endswith(".parquet")}
+        assert verify(f"{out}.csv", inputs=[tmp_path]).faults == ()
 
 
 def test_zones_of_a_made_up_country_say_so(tmp_path: Path) -> None:

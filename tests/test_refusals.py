@@ -212,7 +212,7 @@ AMONG_AGES = {
         "professionnels", "p2,01004", "p2,01005", "APL-C02", "code_commune", (2,), ("01005",)
     ),
     "neither yes nor no": Case(
-        "professionnels", "165000,non", "165000,parfois", "APL-D01", "installe_dans_l_annee", (2,),
+        "professionnels", "165000,non", "165000,parfois", "APL-D10", "installe_dans_l_annee", (2,),
         ("parfois",),
     ),
     "acts below zero": Case(
@@ -367,8 +367,8 @@ def test_latin_1(apl: Apl, country: Path) -> None:
         ("offre.xlsx", b"code_commune,etp\n01001,1\n", "APL-A07", "text"),
         ("offre.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "APL-A07", "old workbook"),
         ("offre.csv.gz", b"code_commune,etp\n01001,1\n", "APL-A07", "gzip"),
-        ("offre.csv.gz", b"\x1f\x8b\x08 and so on", "APL-A03", "damaged"),
-        ("offre.xlsx", b"PK\x03\x04 and so on", "APL-A03", "damaged"),
+        ("offre.csv.gz", b"\x1f\x8b\x08 and so on", "APL-A14", "damaged"),
+        ("offre.xlsx", b"PK\x03\x04 and so on", "APL-A14", "damaged"),
         ("offre.parquet", b"PAR1 and so on PAR1", "APL-A03", "damaged"),
     ],
 )
@@ -421,7 +421,7 @@ def test_the_faults_of_several_tables_come_together(apl: Apl, country: Path) -> 
     (country / "temps_de_parcours.csv").write_text(TABLES[TIMES].replace("minutes", "kilometres"))
     found = {(f["table"].split()[0], f["fault"]) for f in refused(apl, country)}
     assert found == {
-        ("communes", "APL-D01"),
+        ("communes", "APL-D10"),
         ("temps_de_parcours", "APL-B08"),
         ("offre", "APL-B05"),
         ("offre", "APL-D01"),

@@ -20,7 +20,10 @@ PACKAGE = json.loads((ROOT / "datapackage.json").read_text(encoding="utf-8"))
 PAGES = {
     path.name.removesuffix(SUFFIX): json.loads(path.read_text(encoding="utf-8"))
     for path in sorted(ROOT.glob(f"*{SUFFIX}"))
-    if path.name not in {f"law{SUFFIX}", f"aides{SUFFIX}"}  # of pages, which are no table
+    if path.name
+    not in {
+        f"{page}{SUFFIX}" for page in ("law", "aides", "faults")
+    }  # of pages, which are no table
 }
 FIELDS = [
     pytest.param(field, id=f"{name}.{field['name']}")
@@ -29,7 +32,7 @@ FIELDS = [
 ]
 KEYS = {
     "name", "title", "type", "description", "unit", "constraints", "optional", "example", "source",
-    "synonyms", "synonymPatterns", "prefer", "sentinels",
+    "synonyms", "synonymPatterns", "prefer", "sentinels", "faults", "former",
 }  # fmt: skip
 LIMITS = {"required", "minimum", "maximum", "pattern", "enum"}
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -165,7 +168,7 @@ def test_case_and_accents_of_a_header_do_not_matter_but_the_exact_one_wins(
 
 def test_two_headers_alike_and_none_exact_are_asked_about() -> None:
     _, faults = recognise(["code_commune", "Etp", "ETP"], schema("offre"))
-    assert [(f.fault, f.column, f.values) for f in faults] == [("APL-B07", "etp", ("Etp", "ETP"))]
+    assert [(f.fault, f.column, f.values) for f in faults] == [("APL-B13", "etp", ("Etp", "ETP"))]
     found, faults = recognise(["code_commune", "Etp", "ETP"], schema("offre"), {"etp": "ETP"})
     assert (found["etp"], faults) == ("ETP", [])
 

@@ -370,7 +370,7 @@ def test_units_without_apl_come_first_or_not_at_all() -> None:
     assert zones(out.bvcv)["A"] is None
     for found in (lowest, out):
         assert found.without_apl == ("A",)
-        assert [notice.fault for notice in zone_notices(found)] == ["APL-C09"]
+        assert [notice.fault for notice in zone_notices(found)] == ["APL-C18"]
 
 
 @pytest.mark.parametrize(("persons", "named"), [(0, ()), (1, ("A",))])
@@ -401,7 +401,7 @@ def test_a_region_that_has_an_apl_is_no_territory_without_one() -> None:
     for value in (0.0, 0.5, 1.0):
         with pytest.raises(RuleError, match="count twice") as refused:
             ranked(value)
-        assert (refused.value.fault, refused.value.values) == ("APL-F07", ("06",))
+        assert (refused.value.fault, refused.value.values) == ("APL-F12", ("06",))
 
 
 def test_a_cut_may_fall_inside_the_first_person() -> None:

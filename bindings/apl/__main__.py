@@ -4,27 +4,54 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 import traceback
 
 import click
 
-from apl.commands import national, regional, scenarios
+from apl.commands import machine, national, regional, results, scenarios
 from apl.commands.shared import cli
 
-DEFECT, RESOURCES, INTERRUPTED = 1, 7, 130
-__all__ = ["cli", "main", "national", "regional", "scenarios"]  # importing registers commands
+DEFECT, RESOURCES, INTERRUPTED, TERMINATED, CLOSED_PIPE = 1, 7, 130, 143, 141
+__all__ = [
+    "cli",
+    "machine",
+    "main",
+    "national",
+    "regional",
+    "results",
+    "scenarios",
+]  # importing registers commands
+
+
+class _WithoutPandas:
+    """PyArrow imports pandas wherever it is installed: 0.3 s that no command has a use for."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """As where it is not installed."""
+        if name == "pandas":
+            raise ModuleNotFoundError("not needed", name=name)
+
+
+class Terminated(BaseException):
+    """SIGTERM: what is on its way is taken back on the way out, as for an interrupt."""
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def main() -> None:
     """Run the command line and leave with the exit code of the failure, never a bare traceback."""
+    sys.meta_path.insert(0, _WithoutPandas())
     as_json = "--json" in sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):  # a terminal without "…" must not fail a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = cli.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(_run())
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -33,12 +60,12 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except Terminated:
+        click.echo("terminated", err=True)
+        sys.exit(TERMINATED)
     except MemoryError:
         click.echo("not enough memory", err=True)
         sys.exit(RESOURCES)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
     except OSError as error:
         from apl_core.errors import Fault, FileError
 
@@ -53,6 +80,15 @@ def main() -> None:
         _fail(error, as_json)
 
 
+def _run() -> int:
+    """The exit code of a command that ends; click meets a closed pipe (``| head``) silently."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except SystemExit:
+        return CLOSED_PIPE
+    return code if isinstance(code, int) else 0
+
+
 def _fail(error: Exception, as_json: bool) -> None:
     from apl_core.errors import AplError
 
@@ -60,10 +96,15 @@ def _fail(error: Exception, as_json: bool) -> None:
         traceback.print_exc()
         click.echo("a defect of this program: please report it, with the lines above", err=True)
         sys.exit(DEFECT)
+    listed = None if error.listed is None else str(error.listed)
     if as_json:
         faults = [fault.as_dict() for fault in error.faults]
-        click.echo(json.dumps({"faults": faults, "count": len(faults)}, ensure_ascii=False))
+        said = {"faults": faults, "count": len(faults), "exit": error.exit_code, "list": listed}
+        click.echo(json.dumps(said, ensure_ascii=False))
     click.echo(str(error), err=True)
+    if listed is not None:
+        click.echo(f"all rows of all faults: {listed}", err=True)
+    click.echo(f"exit {error.exit_code}: {error.kind}", err=True)
     sys.exit(error.exit_code)
 
 

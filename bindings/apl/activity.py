@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.blocks import SupplyRules
+from apl.cog import apart
 from apl.law import Rules
 from apl.parameters import Parameters
 from apl_core import Fault, RuleError, TableError, Territory, exact_sums, refuse_if
-from apl_core.errors import SHOWN, at_rows
-from apl_core.exact import exact_sum, exact_table
+from apl_core.cells import Coded, exact_cells
+from apl_core.errors import SHOWN, at_rows, listed
+from apl_core.exact import exact_sum
 from apl_core.territory import column_values
 
 F64 = NDArray[np.float64]
@@ -131,10 +134,17 @@ def positions(table: pa.Table, land: Territory, name: str) -> NDArray[np.int32]:
                     name,
                     "code_commune",
                     **at_rows(bad, table.column("code_commune")),
-                )
+                ),
+                *_other_vintage(table, land, name),
             ]
         )
     return at
+
+
+def _other_vintage(table: pa.Table, land: Territory, name: str) -> Iterator[Fault]:
+    """Of a table that has every commune: each has codes that the other lacks."""
+    if name.startswith("population"):
+        yield from apart((name, table.column("code_commune").to_pylist()), land.codes.to_pylist())
 
 
 def _persons(table: pa.Table) -> _Persons:
@@ -153,7 +163,7 @@ def _persons(table: pa.Table) -> _Persons:
         raise TableError(
             [
                 Fault(
-                    "APL-D05",
+                    "APL-D14",
                     "one person with two ages",
                     "rules apply to the person, who has one age",
                     "give the same age in each of the person's rows",
@@ -184,7 +194,7 @@ def _retained(
         raise RuleError(
             [
                 Fault(
-                    "APL-F07",
+                    "APL-F11",
                     "the floor in acts is not given",
                     "the text gives that of 2021 as an example, not a figure for every year",
                     "give supply.plancher_actes with --parameters, or read the floor in fees",
@@ -237,7 +247,7 @@ def _bounds(
 
 def _no_bound(title: str) -> Fault:
     return Fault(
-        "APL-F07",
+        "APL-F11",
         title,
         "activity is held against the year's median and ninth decile",
         "give supply.mediane_actes and supply.neuvieme_decile_actes",
@@ -276,7 +286,7 @@ def _shares(table: pa.Table, who: _Persons, places: str) -> F64:
             raise TableError(
                 [
                     Fault(
-                        "APL-D04",
+                        "APL-D11",
                         "parts that do not add up to 1",
                         "a person's activity is split, not created",
                         "give parts that add up to 1",
@@ -347,16 +357,15 @@ def demand(
     fees = column_values(consommation_par_age.column("honoraires_par_habitant"), np.float64)
     order = np.argsort(ages, kind="stable")
     bands, fees = ages[order], fees[order]
-    age = column_values(population_par_age.column("age"), np.int64)
-    persons = column_values(population_par_age.column("population"), np.float64)
+    age = Coded.of(population_par_age.column("age"), np.int64)
+    persons = Coded.of(population_par_age.column("population"), np.float64)
     if rules.demand.sex != "both":
-        persons = persons * _of_sex(population_par_age, rules.demand.sex)
+        persons = _of_sex(population_par_age, persons, rules.demand.sex)
     n, m = len(land), bands.size
-    # the band of every age from 0 up: the last whose lower bound it reaches (or the first)
-    known = np.arange(int(age.max(initial=0)) + 1)
-    band_of = np.maximum(np.searchsorted(bands, known, side="right") - 1, 0)
-    found = exact_table(at, age, band_of, persons, n, m)
-    refuse_if(_band_faults(np.flatnonzero(found.keys), bands))
+    # the last band whose lower bound an age reaches (or the first)
+    band_of = np.maximum(np.searchsorted(bands, age.values, side="right") - 1, 0)
+    found = exact_cells(at, age, band_of, persons, n, m)
+    refuse_if(_band_faults(np.sort(age.values[found.keys]), bands))
     if communes is not None:
         _all_there(found.rows, land, communes, "population_par_age")
     weighted = np.zeros(n)
@@ -367,7 +376,7 @@ def demand(
         raise TableError(
             [
                 Fault(
-                    "APL-D06",
+                    "APL-D13",
                     "no consumption at all",
                     "the standardised population would be 0 / 0",
                     "give fees per inhabitant",
@@ -387,34 +396,32 @@ def _band_faults(present: I64, bands: I64) -> list[Fault]:
     if coarser.size:
         faults.append(
             Fault(
-                "APL-D04",
+                "APL-D12",
                 "bands of age that the population does not have",
                 f"fees stand from {', '.join(map(str, coarser[:SHOWN]))}, the population is not",
                 "use the same bands in both tables (the population's may be finer)",
                 "population_par_age",
                 "age",
-                values=tuple(map(str, coarser[:SHOWN])),
-                count=coarser.size,
+                **listed(coarser.tolist()),
             )
         )
     if below.size:
         faults.append(
             Fault(
-                "APL-D04",
+                "APL-D12",
                 "ages below the first band of fees",
                 "no fees are given for them",
                 "add the band to consommation_par_age",
                 "population_par_age",
                 "age",
-                values=tuple(map(str, below[:SHOWN])),
-                count=below.size,
+                **listed(below.tolist()),
             )
         )
     return faults
 
 
-def _of_sex(table: pa.Table, sex: str) -> F64:
-    """1.0 for the rows of one sex, else 0.0."""
+def _of_sex(table: pa.Table, persons: Coded, sex: str) -> Coded:
+    """The persons of one sex; 0 in the rows of the other."""
     if "sexe" not in table.column_names:
         raise TableError(
             [
@@ -431,7 +438,9 @@ def _of_sex(table: pa.Table, sex: str) -> F64:
     import pyarrow.compute as pc
 
     same: Any = pc.equal(table.column("sexe").cast(pa.string()), sex)
-    return column_values(same, np.bool_).astype(np.float64)
+    nobody = persons.values.size
+    code = np.where(column_values(same, np.bool_), persons.code, nobody).astype(np.int32)
+    return Coded(code, np.append(persons.values, 0.0))
 
 
 def _all_there(present: Mask, land: Territory, communes: pa.Table, table: str) -> None:
@@ -448,8 +457,7 @@ def _all_there(present: Mask, land: Territory, communes: pa.Table, table: str) -
                     "complete the table",
                     table,
                     "code_commune",
-                    values=tuple(land.codes[int(p)].as_py() for p in missing[:SHOWN]),
-                    count=missing.size,
+                    **listed(land.codes.take(pa.array(missing)).to_pylist()),
                 )
             ]
         )

@@ -24,7 +24,7 @@ from apl.law import Rules
 from apl.mergers import located, merge, moved_poles
 from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
 from apl_core.convert import Column, mask
-from apl_core.errors import SHOWN, at_rows
+from apl_core.errors import at_rows, listed, refuse_lacking
 from apl_core.schema import schema
 from apl_core.territory import column_values
 from apl_core.values import value_faults
@@ -178,7 +178,7 @@ def _population_faults(
          "their vintage of living areas drew none there", "use a vintage that has them (2022)"),
     )  # fmt: skip
     return [
-        Fault(fault, title, why, mend, *where, (), tuple(sorted(codes)[:SHOWN]), len(codes))
+        Fault(fault, title, why, mend, *where, **listed(sorted(codes)))
         for codes, fault, title, where, why, mend in kinds
         if codes
     ]
@@ -245,13 +245,13 @@ def bare_overseas(communes: pa.Table) -> list[Fault]:
     >>> [fault.values for fault in bare_overseas(pa.table(codes))]
     [('97106',)]
     """
-    codes, units = (
-        communes.column(name).cast(pa.string()) for name in ("code_commune", "code_bvcv")
-    )
-    of_its_pole = pc.unique(units.filter(pc.equal(codes, units)))
-    bare = pc.match_substring_regex(units, OVERSEAS)
-    wrong = pc.and_not(bare, pc.is_in(units, value_set=of_its_pole))
-    rows = np.flatnonzero(mask(wrong))
+    units = communes.column("code_bvcv").cast(pa.string())
+    known = pc.unique(units)
+    bare = pc.is_in(units, value_set=known.filter(pc.match_substring_regex(known, OVERSEAS)))
+    rows = np.flatnonzero(mask(bare))  # few: only they are looked at
+    units, codes = (column.take(pa.array(rows)) for column in (units, communes["code_commune"]))
+    own = pc.equal(codes.cast(pa.string()), units)
+    rows = rows[~mask(pc.is_in(units, value_set=pc.unique(units.filter(own))))]
     if not rows.size:
         return []
     return [
@@ -262,7 +262,7 @@ def bare_overseas(communes: pa.Table) -> list[Fault]:
             "mark cantons with _ (97106_); a living area bears the code of a commune in it",
             "communes",
             "code_bvcv",
-            **at_rows(rows, units),
+            **at_rows(rows, communes["code_bvcv"]),
         )
     ]
 
@@ -302,8 +302,9 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
 
 
 def _aggregated(result: pa.Table, communes: pa.Table, rules: Rules, counting: str) -> pa.Table:
-    land = Territory.from_table(communes)
-    order = land.positions(communes.column("code_commune"))
+    refuse_lacking(result, "apl", "code_commune", *SCORES)
+    refuse_lacking(communes, "communes", "code_commune", "code_region", "code_bvcv", counting)
+    order = (land := Territory.from_table(communes)).positions(communes.column("code_commune"))
     if not len(land):
         raise TableError([_no_commune()])
     at = land.positions(result.column("code_commune"))
@@ -407,10 +408,9 @@ def _area_faults(units: pa.Array, empty: NDArray[np.bool_], tied: NDArray[np.boo
             "say which region decides: give its communes one region in the table",
         ),
     ):
-        at = np.flatnonzero(bad)
-        if at.size:
-            named = {**at_rows(at, units), "rows": ()}
-            faults.append(Fault(fault, title, why, mend, "communes", "code_bvcv", **named))
+        if bad.any():
+            found = listed(units[int(k)] for k in np.flatnonzero(bad))
+            faults.append(Fault(fault, title, why, mend, "communes", "code_bvcv", **found))
     return faults
 
 
@@ -459,7 +459,7 @@ def _coded(
 
 
 def _no_commune() -> Fault:
-    return Fault("APL-C10", "no commune at all", "the table is empty", "give its rows", "communes")
+    return Fault("APL-D16", "no commune at all", "the table is empty", "give its rows", "communes")
 
 
 def attributed(communes: pa.Table, rules: Rules) -> pa.Table:

@@ -118,4 +118,4 @@ def _left_out(communes: pa.Table, rows: I64, table: str) -> Fault:
 def _too_many(women: int, everyone: int) -> Fault:
     title, why = "more women than inhabitants", f"{women:,} women of {everyone:,} inhabitants"
     mend = "are these of one year and one unit?"
-    return Fault("APL-D06", title, why, mend, "communes", WOMEN)
+    return Fault("APL-D15", title, why, mend, "communes", WOMEN)

@@ -93,7 +93,7 @@ def refuse_apl(rules: Rules) -> None:
 
 def _no_supply() -> Fault:
     why = "every density would be 0 and every zone a matter of ties"
-    return Fault("APL-D04", "no supply at all", why, "give the professionals", "offre", "etp")
+    return Fault("APL-D13", "no supply at all", why, "give the professionals", "offre", "etp")
 
 
 def _nobody(units: pa.Array, rows: NDArray[np.int64]) -> Fault:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from apl.law import Rules
 from apl_core import AplError, Catchment, Fault, TableError, Territory, Weighted
-from apl_core.errors import at_rows
+from apl_core.blockwise import Summed
+from apl_core.errors import listed
 from apl_core.exact import exact_sum
 from apl_core.weighted import vector
 
@@ -82,9 +83,9 @@ def weighed(pairs: Catchment, supply: F64, rules: Rules) -> Weighted:
 
 
 def solved(
-    weighted: Weighted, supply: F64, demand: F64, rules: Rules, *, threads: int = 1
+    weighted: Weighted | Summed, supply: F64, demand: F64, rules: Rules, *, threads: int = 1
 ) -> Indicator:
-    """The two steps over pairs that are `weighed`; see `two_steps`."""
+    """The two steps over pairs that are `weighed`, or over blocks; see `two_steps`."""
     ratio = weighted.ratio(supply, demand, threads=threads)
     access = weighted.access(ratio, threads=threads)
     unreached = np.flatnonzero((supply > 0) & (ratio == 0))
@@ -169,5 +170,5 @@ def _no_pair(pairs: Catchment, supply: F64, lost: NDArray[np.int64]) -> Fault:
         "complete the travel times, or choose --self-pair 0",
         "offre",
         "code_commune",
-        **{**at_rows(range(len(codes)), codes), "rows": ()},
+        **listed(codes),
     )

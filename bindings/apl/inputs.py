@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,24 @@ import pyarrow as pa
 
 from apl import bvcv
 from apl.blocks import Unknown
+from apl.conversion import Cog
 from apl.jobs import Jobs
 from apl.law import Rules
 from apl.outputs import sha256
-from apl_core import Fault, FileError, Territory, refuse_if
+from apl_core import Catchment, Fault, FileError, Territory, refuse_if
+from apl_core.blockwise import Blockwise, Summed
+from apl_core.exact import F64
 from apl_core.files import SUFFIXES
+from apl_core.stream import Streamed, read_streamed
 from apl_core.tables import checked, read_table
+from apl_core.workers import Workers
 
+TIMES = "temps_de_parcours"
 KIND = "standardised_density"  # measured by unit, without travel times: no APL
+ENCODED = ("population_par_age", "temps_de_parcours")  # whose readers take indices of numbers
+LARGE = 1 << 26  # bytes of a file of travel times that is read in blocks: some ten million rows
+IN_BLOCKS = (".parquet", ".csv")
+Stamp = tuple[int, int, int] | None  # see `stamp_of`
 Groups = tuple[tuple[str, ...], ...]
 REQUIRED: Groups = (
     ("communes",),
@@ -43,6 +53,34 @@ class Inputs:
     files: Mapping[str, Path]
     hashes: Mapping[str, Future[str]]
     synthetic: bool
+    pairs: Future[Catchment] | None = None  # of travel times that were read in blocks
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+
+    def refuse_changed(self) -> None:
+        """Refuse files that changed while they were read: what was read is what was hashed.
+
+        Raises
+        ------
+        FileError
+        """
+        refuse_if(
+            (
+                Fault("APL-A10", "a file that changed while it was read", "its size or date is no "
+                      "longer what it was at first", "copy it, then run again", str(path))
+                for name, path in self.files.items()
+                if name in self.stamps and stamp_of(path) != self.stamps[name]
+            ),
+            FileError,
+        )  # fmt: skip
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What changes with a file: its place on the disk, its size, its date; None: it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def start_inputs(
@@ -52,6 +90,10 @@ def start_inputs(
     time: str | None,
     *,
     hashed: bool = False,
+    self_pair: str = "error",
+    progress: Callable[[str], None] | None = None,
+    apart: bool = False,
+    cog: Cog | None = None,
 ) -> Inputs:
     """Start reading and checking the input tables of a run.
 
@@ -65,6 +107,12 @@ def start_inputs(
         The header of the minutes, where several would do.
     hashed : bool
         The sha256 of each file as well.
+    self_pair, progress
+        As `read_pairs`, for a large file of travel times: its rows are not kept.
+    apart : bool
+        Somebody else reads the travel times (`over_blocks`).
+    cog : Cog, optional
+        The communes that all tables are brought to; travel times are then held whole.
 
     Raises
     ------
@@ -83,8 +131,9 @@ def start_inputs(
             name: jobs.start(partial(checked, data, name, choose=choose.get(name)))
             for name, data in source.items()
         }
-        return Inputs(given, {}, {}, False)
+        return _brought(jobs, Inputs(given, {}, {}, False), cog)
     files = input_files(Path(source), required)
+    stamps = {name: stamp_of(path) for name, path in files.items()}
     communes = jobs.start(partial(read_table, files["communes"], "communes"))
     # all other tables wait for the codes: until then the second worker hashes
     asked = files if hashed else {}
@@ -94,10 +143,84 @@ def start_inputs(
     def read(name: str) -> pa.Table:
         # where the communes are refused, the other tables are looked at all the same
         known = None if land.exception() else land.result()
-        return read_table(files[name], name, choose=choose.get(name), known=known)
+        how: dict[str, Any] = {"choose": choose.get(name), "known": known}
+        return read_table(files[name], name, **how, encoded=name in ENCODED)
 
-    others = {name: jobs.start(partial(read, name)) for name in files if name != "communes"}
-    return Inputs({"communes": communes, **others}, files, hashes, False)
+    def in_blocks(land: Territory) -> Streamed:
+        assert rules is not None
+        how: dict[str, Any] = {"choose": choose.get(TIMES), "self_pair": self_pair}
+        return read_streamed(files[TIMES], land, within=rules.decay.limit, progress=progress, **how)
+
+    whole = apart or cog is not None or rules is None or TIMES not in files
+    large = not whole and _is_large(files[TIMES])
+    done = {"communes", TIMES} if apart or large else {"communes"}
+    others = {name: jobs.start(partial(read, name)) for name in files if name not in done}
+    pairs = None
+    if large:
+        streamed = jobs.start(in_blocks, land)
+        others[TIMES] = jobs.start(lambda found: found.about, streamed)
+        pairs = jobs.start(lambda found: found.pairs, streamed)
+    tables = {"communes": communes, **{name: others[name] for name in files if name in others}}
+    return _brought(jobs, Inputs(tables, files, hashes, False, pairs, stamps), cog)
+
+
+def _brought(jobs: Jobs, given: Inputs, cog: Cog | None) -> Inputs:
+    """The tables in the communes asked for, with the movements that led there among them.
+
+    The table of communes is brought first: its year helps to tell that of the others.
+    """
+    if cog is None:
+        return given
+    communes = jobs.start(partial(cog.bring, name="communes"), given.tables["communes"])
+
+    def bring(name: str, table: pa.Table, of: pa.Table) -> pa.Table:
+        return cog.bring(table, name, of)
+
+    tables = {
+        name: communes if name == "communes" else jobs.start(partial(bring, name), table, communes)
+        for name, table in given.tables.items()
+    }
+    tables |= {name: jobs.start(partial(_same, table)) for name, table in cog.told_by.items()}
+    hashes = {name: jobs.start(partial(sha256, path)) for name, path in cog.files.items()}
+    files = {**given.files, **cog.files}
+    return replace(given, tables=tables, files=files, hashes={**given.hashes, **hashes})
+
+
+def over_blocks(
+    source: str | Path | Mapping[str, Any] | None,
+    rules: Rules,
+    workers: Workers | None,
+    *,
+    self_pair: str,
+    time: str | None,
+    progress: Callable[[str], None],
+) -> Callable[[Territory, F64], Summed] | None:
+    """The first step over the travel times of a folder, in blocks, for a territory and its demand.
+
+    None without workers, and where the text measures a density: there are no travel times.
+
+    Raises
+    ------
+    FileError
+        There is no folder.
+    """
+    if workers is None or kind_of(rules) == KIND:
+        return None
+    if source is None or isinstance(source, Mapping):
+        why, mend = "workers read it in blocks", "give a folder of tables, or no workers"
+        raise FileError([Fault("APL-A01", "no file of travel times", why, mend, TIMES)])
+    path = input_files(Path(source))[TIMES]
+    choose = {"minutes": time} if time else None
+    how: dict[str, Any] = {"self_pair": self_pair, "choose": choose, "progress": progress}
+
+    def first(land: Territory, demand: F64) -> Summed:
+        return Blockwise(path, land, rules.decay, workers, **how).first(demand)
+
+    return first
+
+
+def _is_large(path: Path) -> bool:
+    return path.suffix.lower() in IN_BLOCKS and path.stat().st_size >= LARGE
 
 
 def _same(table: pa.Table) -> pa.Table:
@@ -175,7 +298,7 @@ def input_files(folder: Path, required: Groups = REQUIRED) -> dict[str, Path]:
     refuse_if(
         (
             Fault(
-                "APL-A07",
+                "APL-A12",
                 f"two files for {name}",
                 ", ".join(path.name for path in paths),
                 "keep one",
@@ -204,7 +327,7 @@ def _complete(found: Mapping[str, Any], where: str, required: Groups) -> None:
             faults.append(Fault("APL-A01", f"no table {wanted}", where, mend, wanted))
         elif len(given) > 1:
             why = f"both {' and '.join(given)} are there: one replaces the other"
-            faults.append(Fault("APL-A01", "one thing given twice", why, "keep one", where))
+            faults.append(Fault("APL-A12", "one thing given twice", why, "keep one", where))
         companion = COMPANIONS.get(given[0]) if given else None
         if companion and companion not in found:
             why = f"{given[0]} is standardised with it"

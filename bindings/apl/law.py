@@ -38,6 +38,7 @@ from apl.law_schema import (
     CALLER,
     ORDER,
     as_text,
+    content_fault,
     empty,
     fixed,
     foreign_keys,
@@ -342,9 +343,7 @@ def _version(page: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> R
             place = f"law.{name}: "
             blocks[name] = parsed(name, block)
     except ValueError as error:
-        raise RuleError(
-            [law_fault(f"{place}{error}", "such a text cannot be", "correct it", where)]
-        ) from None
+        raise RuleError([content_fault(str(error), where, place)]) from None
     said = disagreements(blocks, zone_order())
     refuse_if((law_fault(one, "its blocks contradict each other", "correct", where)
                for one in said), RuleError)  # fmt: skip

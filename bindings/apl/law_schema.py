@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -20,6 +21,7 @@ from apl_core import Fault, RuleError, refuse_if
 ORDER = "supply.order"  # the one reading that is a permutation
 CHOICES_OF = ("territory", "supply", "demand", "zoning", "adaptation")
 NOT_OPEN = {"zoning.rest", "zoning.method", "zoning.population", "territory.unit"}
+SOURCES = "cite|quote|reported"  # where a figure comes from: one that has none is refused
 CALLER = "supplied by the caller, not law"
 OF_THE_PAGE = {"cite", "quote", "reported", "readings", "known", UNKNOWN}  # not for callers
 
@@ -150,7 +152,9 @@ def _breaches(page: Any, schema: Mapping[str, Any], top: str, where: str) -> Ite
     found = Draft202012Validator(dict(schema)).iter_errors(page)
     for breach in sorted(found, key=lambda breach: breach.json_path):
         path = top + breach.json_path.removeprefix("$")
-        yield law_fault(f"{path}: {_said(breach)}", why, mend, where)
+        said = _said(breach)
+        fault = "APL-F05" if re.search(f"'?({SOURCES})'? .*(required|needed)", said) else "APL-F09"
+        yield law_fault(f"{path}: {said}", why, mend, where, fault=fault)
 
 
 def _said(breach: Any) -> str:
@@ -187,6 +191,19 @@ def unknown_key(key: str, known: Iterable[str], where: str | None) -> Fault:
     return Fault("APL-F01", f"unknown parameter {key!r}", "it would have no effect", mend, where)
 
 
-def law_fault(title: str, why: str, mend: str, where: str | None = None) -> Fault:
+def law_fault(
+    title: str, why: str, mend: str, where: str | None = None, *, fault: str = "APL-F09"
+) -> Fault:
     """A fault of the law asked for (no place), or of a page or file (its name)."""
-    return Fault("APL-F07" if where is None else "APL-F02", title, why, mend, where)
+    return Fault("APL-F10" if where is None else fault, title, why, mend, where)
+
+
+# What the parsers of blocks refuse, by the first word of it that is here; else the form is wrong.
+CONTENT = {"bounds": "APL-F02", "thresholds": "APL-F02", "weights": "APL-F03", "shares": "APL-F04"}
+
+
+def content_fault(message: str, where: str, place: str = "") -> Fault:
+    """The fault of a block that has its form, and says what cannot be."""
+    words = message.replace(":", "").split()
+    fault = next((CONTENT[word] for word in words if word in CONTENT), "APL-F09")
+    return law_fault(f"{place}{message}", "such a text cannot be", "correct it", where, fault=fault)

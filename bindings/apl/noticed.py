@@ -9,19 +9,32 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from apl import cities, conversion
 from apl.counted import WOMEN, column_of
 from apl.indicator import Indicator
 from apl.law import Rules
 from apl.lines import REGIONS
+from apl.matrix import oddities
 from apl.parameters import KEYS, Parameters
 from apl.plausible import ENOUGH, lonely
 from apl.travel import estimate_of
 from apl.vintages import remarks
 from apl.zoning import Ranking
 from apl_core import Catchment
+from apl_core.blockwise import Pairs
 from apl_core.tables import notes_of
 from apl_core.territory import column_values
 
+# What the gate notes of a table, by its words: which fault of the catalogue it is.
+NOTED = {
+    "the last line has no end": "APL-A06",
+    "decimal commas": "APL-B02",
+    "spaces in numbers": "APL-B10",
+    "hold units or notes": "APL-B12",
+    "columns ignored": "APL-B14",
+    "took their mark": "APL-C13",
+    "float32": "APL-D09",
+}
 GAP = 1e-3  # Σ standardised against Σ population, beyond which it is said
 
 
@@ -53,10 +66,7 @@ def notices(
     persons, counts = (
         column_values(communes.column(name), np.int64) for name in ("population", column_of(rules))
     )
-    for name, table in tables.items():
-        for note in notes_of(table):
-            yield Notice("APL-A09", f"{name}: {note}")
-    yield from vintages(tables, rules)
+    yield from of_tables(tables, rules)
     if of_pairs is None:
         text = "the indicator is a density by BVCV: no travel times, no value by commune"
         yield Notice("APL-S04", text)
@@ -81,8 +91,26 @@ def notices(
     yield from zone_notices(ranking)
 
 
+def of_tables(tables: Mapping[str, pa.Table], rules: Rules, **years: int) -> Iterator[Notice]:
+    """What the gate noted of each table, and the years that they declare."""
+    for name, table in tables.items():
+        yield from of_table(name, table)
+    yield from vintages(tables, rules, **years)
+
+
+def of_table(name: str, table: pa.Table) -> Iterator[Notice]:
+    """What the gate noted of a table."""
+    for note in notes_of(table):
+        named = (fault for words, fault in NOTED.items() if words in note)
+        yield Notice(next(named, "APL-A09"), f"{name}: {note}")
+
+
 def vintages(tables: Mapping[str, pa.Table], rules: Rules, **years: int) -> Iterator[Notice]:
-    """Inputs that declare other years than the text names."""
+    """What was brought to another year, and inputs that declare other years than the text names."""
+    for name, table in tables.items():
+        yield from (Notice(fault, text) for fault, text in conversion.remarks(name, table))
+    if "communes" in tables:
+        yield from (Notice("APL-C07", text) for text in cities.remarks(tables["communes"]))
     for text in remarks(tables, rules, **years):
         yield Notice("APL-F07", text)
 
@@ -121,8 +149,7 @@ def field(communes: pa.Table, outside: Mapping[str, int]) -> Iterator[Notice]:
 
 def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
     """Communes that a published APL leaves empty, or leaves out."""
-    for note in notes_of(apl):
-        yield Notice("APL-A09", f"apl: {note}")
+    yield from of_table("apl", apl)
     named = apl.column("code_commune").cast(pa.string())
     scored = named.filter(pc.is_valid(apl.column("apl")))
     codes = communes.column("code_commune").cast(pa.string())
@@ -135,7 +162,7 @@ def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
         persons = pc.sum(missing.column("population")).as_py()
         some = ", ".join(missing.column("code_commune").slice(0, 10).to_pylist())
         text = f"{missing.num_rows:,} communes ({persons:,} inhabitants) have no published APL"
-        yield Notice("APL-C09", f"{text}: {some}")
+        yield Notice("APL-C18", f"{text}: {some}")
 
 
 def unused_parameters(parameters: Parameters, *, computed: bool) -> Iterator[Notice]:
@@ -144,7 +171,7 @@ def unused_parameters(parameters: Parameters, *, computed: bool) -> Iterator[Not
     given = [f"supply.{key}" for key, name in names if getattr(parameters, name) is not None]
     if given and not computed:
         text = f"parameters of supply given and not used: {', '.join(given)}"
-        yield Notice("APL-F01", text)
+        yield Notice("APL-F08", text)
 
 
 def zone_notices(ranking: Ranking) -> Iterator[Notice]:
@@ -156,18 +183,19 @@ def zone_notices(ranking: Ranking) -> Iterator[Notice]:
     if ranking.without_apl:
         some = ", ".join(ranking.without_apl[:5])
         text = f"{len(ranking.without_apl):,} BVCV or territories with inhabitants and no APL"
-        yield Notice("APL-C09", f"{text}: {some}")
+        yield Notice("APL-C18", f"{text}: {some}")
 
 
-def pair_notices(pairs: Catchment, communes: pa.Table, rules: Rules) -> Iterator[Notice]:
+def pair_notices(pairs: Catchment | Pairs, communes: pa.Table, rules: Rules) -> Iterator[Notice]:
     """What is to be said of the pairs of a run; ``communes`` as `notices`."""
     persons = column_values(communes.column("population"), np.int64)
     limits = [band.until for band in rules.decay.bands]
-    on = [int(np.count_nonzero(pairs.minutes == limit)) for limit in limits]
+    on = [pairs.count_at(limit) for limit in limits]
     if any(on):
         counts = ", ".join(f"{n:,} on {m:g}" for n, m in zip(on, limits, strict=True))
-        share = 100 * sum(on) / max(pairs.minutes.size, 1)
+        share = 100 * sum(on) / max(pairs.size, 1)
         yield Notice("APL-E05", f"pairs exactly on a bound: {counts} min ({share:.1f} %)")
+    yield from (Notice(*said) for said in oddities(pairs, limits))
     if pairs.self_added:
         yield Notice("APL-E02", f"{pairs.self_added:,} self pairs added at 0 minutes")
     alone = lonely(pairs)

@@ -12,8 +12,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl import activity, bvcv, counted, density, indicator, noticed, outputs, plausible, zoning
-from apl.inputs import KIND, SYNTHETIC, Inputs, blocks_of, start_inputs
+from apl import (
+    activity,
+    bvcv,
+    cities,
+    counted,
+    density,
+    indicator,
+    noticed,
+    outputs,
+    plausible,
+    zoning,
+)
+from apl.catalogue import strictly
+from apl.conversion import Cog
+from apl.inputs import SYNTHETIC, Inputs, blocks_of, over_blocks, start_inputs
 from apl.jobs import Jobs
 from apl.law import Rules, law_page
 from apl.noticed import (
@@ -26,8 +39,12 @@ from apl.noticed import (
 )
 from apl.parameters import Parameters
 from apl.provenance import described, stamped, synthetic, versions
+from apl.started import Started, start, start_pairs
 from apl.travel import estimate_of
-from apl_core import Catchment, Territory, Weighted, refuse_if
+from apl_core import Weighted, refuse_if
+from apl_core.blockwise import Summed
+from apl_core.stream import counted_rows
+from apl_core.workers import Workers
 
 Progress = Callable[[str], None]
 Supplied = tuple[activity.F64, activity.Supply | None]  # FTE; how, where they were computed
@@ -99,9 +116,12 @@ def run(
     self_pair: str = "error",
     parameters: Parameters | None = None,
     time: str | None = None,
+    cog: Cog | None = None,
     threads: int | None = None,
+    workers: Workers | None = None,
     file_format: str = "parquet",
     overwrite: bool = False,
+    strict: bool = False,
     progress: Progress = _silent,
 ) -> Run:
     """The whole recomputation: from input tables to the APL, the BVCV and their zones.
@@ -119,11 +139,19 @@ def run(
         What the public texts do not give (see `apl.read_parameters`).
     time : {"HC", "HP"}, optional
         Off-peak or peak hours, where the travel times have both.
+    cog : Cog, optional
+        The communes that all tables are brought to (see `apl.converted`).
     threads : int, optional
         Default: the processors there are, 8 at most. The result has the same bits for any number.
+    workers : Workers, optional
+        Who adds the pairs up, in blocks of their file, which is read twice and never held in
+        memory (`apl.scheduler.cluster`, `Workers.threads`); the source is a folder then. The result
+        has the same bits.
     file_format : {"parquet", "csv"}
     overwrite : bool
         Replace results that stand.
+    strict : bool
+        What is to be noticed is refused (TableError), as is what is wrong.
     progress : callable, optional
         Told the name of each stage as it begins.
 
@@ -153,41 +181,42 @@ def run(
     parameters = parameters or Parameters()
     rules = parameters.applied(rules)
     rules.require(*blocks_of(source, rules))
-    threads = threads or min(os.cpu_count() or 1, 8)
-    if out is not None:
-        outputs.refuse_standing(Path(out), overwrite)
-    progress("reading and indexing")
-    with Jobs() as jobs:
-        given = start_inputs(jobs, source, rules, time, hashed=True)
-        started = _start(jobs, given, rules, parameters, self_pair)
-        near, noted = _start_pairs(jobs, started, rules)
+    asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
+    asked |= {} if cog is None else {"cog": cog.to.isoformat()}
+    with outputs.claimed(out, overwrite), Jobs() as jobs:
+        progress("reading and indexing")
+        told: dict[str, Any] = {"self_pair": self_pair, "progress": progress}
+        over = over_blocks(source, rules, workers, time=time, **told)
+        given = start_inputs(
+            jobs, source, rules, time, hashed=True, apart=over is not None, cog=cog, **told
+        )
+        started = start(jobs, given, rules, parameters, self_pair, over)
+        near, noted = start_pairs(jobs, started, rules)
         jobs.finish()
-        communes, (etp, how) = started.placed.result(), started.supply.result()
-        demand = started.demand.result()
-        if near is None:
-            found = density.measured(etp, demand)
-        else:
-            progress("two steps")
-            found = indicator.solved(near.result(), etp, demand, rules, threads=threads)
-        kind = density if near is None else indicator
-        result = stamped(kind.table(started.land.result(), found, communes), rules)
+        given = started.given
+        origin = _origin(rules, asked, given)
+        communes, how = started.placed.result(), started.supply.result()[1]
+        progress("two steps")
+        found, result = _solved(started, near, rules, threads or min(os.cpu_count() or 1, 8))
         ready = {}
         if out is not None:  # the largest by far, encoded while the others come about
-            whole = partial(outputs.contents, result, file_format, synthetic=given.synthetic)
-            ready["apl_communes"] = jobs.start(whole)
+            made = partial(outputs.contents, synthetic=given.synthetic)
+            encode = partial(made, made_from=outputs.made_from(origin))
+            ready["apl_communes"] = jobs.start(partial(encode, result, file_format))
         progress("zones")
         areas = (density.areas if near is None else bvcv.aggregate)(result, communes, rules)
         ranking = _ranked(areas, communes, rules, parameters)
         tables = {name: table.result() for name, table in given.tables.items()}
-        said = (Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()
-        unused = unused_parameters(parameters, computed=how is not None)
-        of_pairs = None if noted is None else noted.result()
-        absent = noticed.field(communes, parameters.territories_without_apl)
-        all_along = notices(tables, of_pairs, found, communes, ranking, rules)
-        seen = (*said, *unused, *all_along, *absent)
-        asked = {"self_pair": self_pair, "time": time, "parameters": asdict(parameters)}
-        pairs = None if started.pairs is None else started.pairs.result()
-        manifest = _manifest(rules, asked, given, pairs, found, how, seen)
+        seen = (
+            *((Notice("APL-S01", SYNTHETIC),) if given.synthetic else ()),
+            *unused_parameters(parameters, computed=how is not None),
+            *notices(tables, noted.result() if noted else None, found, communes, ranking, rules),
+            *noticed.field(communes, parameters.territories_without_apl),
+        )
+        if strict:
+            strictly(seen)
+        given.refuse_changed()
+        manifest = {**origin, **_counted(given, started, found, how, seen)}
         done = Run(rules, result, ranking.bvcv, ranking.parts, ranking, how, seen, manifest)
         if out is not None:
             progress("writing")
@@ -202,11 +231,14 @@ def check(
     self_pair: str = "error",
     parameters: Parameters | None = None,
     time: str | None = None,
+    cog: Cog | None = None,
+    strict: bool = False,
     progress: Progress = _silent,
 ) -> dict[str, int]:
     """Every gate of `run` and no result: the rows of each table, or all faults together.
 
-    Without ``rules``, under the newest text at hand for physiotherapists.
+    Without ``rules``, under the newest text at hand for physiotherapists. With ``strict``, what can
+    be noticed before anything is computed is a fault too.
 
     Raises
     ------
@@ -217,11 +249,19 @@ def check(
     law.require(*blocks_of(source, law))
     progress("reading and indexing")
     with Jobs() as jobs:
-        given = start_inputs(jobs, source, law, time)
-        started = _start(jobs, given, law, parameters, self_pair)
+        given = start_inputs(
+            jobs, source, law, time, self_pair=self_pair, progress=progress, cog=cog
+        )
+        started = start(jobs, given, law, parameters, self_pair)
         jobs.start(partial(bvcv.attributed, rules=law), started.placed)
         jobs.finish()
-    return {name: table.result().num_rows for name, table in given.tables.items()}
+        tables = {name: table.result() for name, table in given.tables.items()}
+        if strict:
+            communes, pairs = started.placed.result(), started.pairs
+            of_pairs = () if pairs is None else pair_notices(pairs.result(), communes, law)
+            absent = noticed.field(communes, parameters.territories_without_apl)
+            strictly((*noticed.of_tables(tables, law), *of_pairs, *absent))
+    return {name: counted_rows(table) for name, table in tables.items()}
 
 
 def zone(
@@ -234,6 +274,7 @@ def zone(
     out: str | Path | None = None,
     file_format: str = "parquet",
     overwrite: bool = False,
+    strict: bool = False,
 ) -> Zoned:
     """From an APL by commune, ours or published, to the BVCV and the shares by region.
 
@@ -248,18 +289,19 @@ def zone(
         Population of territories without APL, readings.
     files : mapping of table → path, optional
         Where the tables come from, for the manifest.
-    out, file_format, overwrite
+    out, file_format, overwrite, strict
         As `run`.
     """
     parameters = parameters or Parameters()
     rules = parameters.applied(rules)
     density.refuse_apl(rules)
     rules.require("indicator", "aggregation", "attribution", "zoning")
-    if out is not None:
+    if out is not None:  # before anything is computed; it is held while it is written
         outputs.refuse_standing(Path(out), overwrite)
     plausible.profession(apl, rules)
-    refuse_if(bvcv.bare_overseas(communes))
     tables = {"apl_publie": apl, "communes": communes}
+    mixed = (one for name in tables for one in cities.faults(name, tables[name], communes))
+    refuse_if([*bvcv.bare_overseas(communes), *mixed])
     communes = counted.counted(communes, rules, published=apl)
     areas = bvcv.aggregate(apl, communes, rules)
     ranking = _ranked(areas, communes, rules, parameters)
@@ -273,6 +315,8 @@ def zone(
         *noticed.field(communes, parameters.territories_without_apl),
         *zone_notices(ranking),
     )
+    if strict:
+        strictly(seen)
     manifest = {
         "software": versions(),
         "synthetic": made_up,
@@ -290,6 +334,19 @@ def zone(
     return done
 
 
+def _solved(
+    started: Started, near: Future[Weighted | Summed] | None, rules: Rules, threads: int
+) -> tuple[indicator.Indicator, pa.Table]:
+    """The indicator of each commune, and its table."""
+    etp, demand = started.supply.result()[0], started.demand.result()
+    if near is None:
+        found = density.measured(etp, demand)
+    else:
+        found = indicator.solved(near.result(), etp, demand, rules, threads=threads)
+    kind = density if near is None else indicator
+    return found, stamped(kind.table(started.land.result(), found, started.placed.result()), rules)
+
+
 def _ranked(
     areas: pa.Table, communes: pa.Table, rules: Rules, parameters: Parameters
 ) -> zoning.Ranking:
@@ -302,94 +359,8 @@ def _ranked(
     )
 
 
-@dataclass(frozen=True)
-class _Started:
-    """Work under way: communes by position (with whom the cuts count), indexed pairs (None for a
-    density), supply (FTE, and how they came about) and demand."""
-
-    land: Future[Territory]
-    placed: Future[pa.Table]
-    pairs: Future[Catchment] | None
-    supply: Future[Supplied]
-    demand: Future[activity.F64]
-
-
-def _start(
-    jobs: Jobs, given: Inputs, rules: Rules, parameters: Parameters, self_pair: str
-) -> _Started:
-    """Start all that comes before the two steps; then all gates."""
-    tables = given.tables
-    ages = [tables["population_par_age"]] if "population_par_age" in tables else []
-    name = "offre" if "offre" in tables else "professionnels"
-
-    def supply(table: pa.Table, land: Territory) -> Supplied:
-        if name == "offre":
-            return activity.given_supply(table, land), None
-        how = activity.supply(table, land, rules, parameters)
-        return how.etp, how
-
-    def demand(ages: pa.Table, fees: pa.Table, land: Territory, communes: pa.Table) -> activity.F64:
-        return activity.demand(ages, fees, land, rules, communes)
-
-    def reached(table: pa.Table, land: Territory, pairs: Catchment, found: Supplied) -> Supplied:
-        plausible.supply(table, name, land, pairs, found[0])
-        return found
-
-    def place(land: Territory, communes: pa.Table, *ages: pa.Table) -> pa.Table:
-        return counted.counted(land.ordered(communes), rules, ages=next(iter(ages), None))
-
-    land = jobs.start(Territory.from_table, tables["communes"])
-    women = ages if rules.zoning.population == "women" else []
-    placed = jobs.start(place, land, tables["communes"], *women)
-    index = None
-    if rules.indicator.kind != KIND:
-        build = partial(Catchment.build, within=rules.decay.limit, self_pair=self_pair)
-        index = jobs.start(build, tables["temps_de_parcours"], land)
-    people = jobs.start(supply, tables[name], land)
-    if "population_standardisee" in tables:
-        one = tables["population_standardisee"]
-        needs = jobs.start(activity.given_demand, one, land, placed)
-    else:
-        needs = jobs.start(demand, *ages, tables["consommation_par_age"], land, placed)
-    # gates wait for what they look at: started last, they keep no worker from the work
-    jobs.start(lambda communes: refuse_if(bvcv.bare_overseas(communes)), tables["communes"])
-    if index is not None:
-        jobs.start(plausible.times, index)
-        people = jobs.start(reached, tables[name], land, index, people)
-    if "population_standardisee" in tables and rules.zoning.population == "municipal":
-        jobs.start(plausible.demand, needs, placed)
-    return _Started(land, placed, index, people, needs)
-
-
-def _start_pairs(
-    jobs: Jobs, started: _Started, rules: Rules
-) -> tuple[Future[Weighted] | None, Future[tuple[Notice, ...]] | None]:
-    """Weigh the pairs that lead to supply, and look at all, while demand is computed."""
-    if started.pairs is None:
-        return None, None
-
-    def near(pairs: Catchment, found: Supplied) -> Weighted:
-        return indicator.weighed(pairs, found[0], rules)
-
-    def noted(pairs: Catchment, communes: pa.Table) -> tuple[Notice, ...]:
-        return tuple(pair_notices(pairs, communes, rules))
-
-    return (
-        jobs.start(near, started.pairs, started.supply),
-        jobs.start(noted, started.pairs, started.placed),
-    )
-
-
-def _manifest(
-    rules: Rules,
-    asked: Mapping[str, Any],
-    given: Inputs,
-    pairs: Catchment | None,
-    found: indicator.Indicator,
-    how: activity.Supply | None,
-    seen: tuple[Notice, ...],
-) -> dict[str, Any]:
-    """What a reader needs to know where these results come from."""
+def _origin(rules: Rules, asked: Mapping[str, Any], given: Inputs) -> dict[str, Any]:
+    """What goes into results; all inputs are read."""
     return {
         "software": versions(),
         "synthetic": given.synthetic,
@@ -404,6 +375,19 @@ def _manifest(
         ],
         "rules": rules.as_dict(),
         "options": dict(asked),
+    }
+
+
+def _counted(
+    given: Inputs,
+    started: Started,
+    found: indicator.Indicator,
+    how: activity.Supply | None,
+    seen: tuple[Notice, ...],
+) -> dict[str, Any]:
+    """What was met on the way, for a reader of the results."""
+    pairs = None if started.pairs is None else started.pairs.result()
+    return {
         "activity": None
         if how is None
         else {
@@ -425,7 +409,7 @@ def _manifest(
             if pairs is None
             else {
                 "pairs_read": pairs.read,
-                "pairs_kept": int(pairs.destination.size),
+                "pairs_kept": pairs.size,
                 "self_pairs_added": pairs.self_added,
                 "supply_unreached_etp": float(found.supply[found.unreached].sum()),
             }

@@ -11,7 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.law import Rules
+from apl.matrix import half
 from apl_core import Catchment, Fault, RuleError, TableError, Territory, refuse_if
+from apl_core.blockwise import Pairs
 from apl_core.errors import at_rows
 from apl_core.schema import plain
 from apl_core.tables import headers_of
@@ -52,16 +54,20 @@ def profession(apl: pa.Table, rules: Rules) -> None:
         )
 
 
-def lonely(pairs: Catchment) -> NDArray[np.int64]:
+def lonely(pairs: Catchment | Pairs) -> NDArray[np.int64]:
     """Positions of communes that reach no other commune."""
-    count = np.diff(pairs.start)
-    first = np.minimum(pairs.start[:-1], max(pairs.destination.size - 1, 0))
-    own = pairs.destination[first] == np.arange(count.size) if pairs.destination.size else count < 0
+    if isinstance(pairs, Pairs):
+        return pairs.lonely()
+    count, word = np.diff(pairs.start), pairs.words.word
+    first = word[np.minimum(pairs.start[:-1], max(pairs.size - 1, 0))] if pairs.size else word
+    place = first >> word.dtype.type(pairs.words.bits)
+    own = place == np.arange(count.size) if pairs.size else count < 0
     return np.flatnonzero((count == 0) | ((count == 1) & own))  # no pair stands twice
 
 
-def times(pairs: Catchment) -> None:
-    """Refuse a matrix in which hardly any commune reaches another: its times are not minutes."""
+def times(pairs: Catchment | Pairs) -> None:
+    """Refuse half a matrix, and one in which hardly any commune reaches another: no minutes."""
+    refuse_if(half(pairs))
     n = len(pairs.land)
     alone = lonely(pairs).size
     if n >= ENOUGH and n - alone < REACHING * n and pairs.longest > pairs.within:
@@ -80,12 +86,12 @@ def times(pairs: Catchment) -> None:
         )
 
 
-def supply(table: pa.Table, name: str, land: Territory, pairs: Catchment, etp: F64) -> None:
+def supply(table: pa.Table, name: str, land: Territory, pairs: Catchment | Pairs, etp: F64) -> None:
     """Refuse supply that adds up to nothing, or stands where no travel time leads to."""
     faults = []
     if not etp.any():
         why = "every APL would be 0 and every zone a matter of ties"
-        faults.append(Fault("APL-D04", "no supply at all", why, "give the professionals", name))
+        faults.append(Fault("APL-D13", "no supply at all", why, "give the professionals", name))
     lost = pairs.unreached_supply(etp)
     if lost.size:
         gone = np.zeros(len(land), dtype=np.bool_)

@@ -24,7 +24,7 @@ from apl.lines import (
 from apl.noticed import Notice
 from apl.zoning import FRANCE, Ranking
 from apl_core import Fault, TableError
-from apl_core.errors import SHOWN
+from apl_core.errors import SHOWN, listed
 from apl_core.territory import column_values
 
 F64 = NDArray[np.float64]
@@ -250,8 +250,7 @@ def places_of(coordinates: pa.Table, communes: pa.Table) -> tuple[pa.Table, dict
             "use one vintage of codes in both tables",
             "coordonnees",
             "code_commune",
-            values=tuple(dropped[:SHOWN].to_pylist()),
-            count=len(dropped),
+            **listed(dropped.to_pylist()),
         )
         raise TableError([fault])
     told = {"dropped": dropped, "without_coordinates": missing}

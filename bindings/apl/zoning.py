@@ -23,7 +23,7 @@ from apl.blocks import ZoningRules
 from apl.law import Rules
 from apl.provenance import stamped
 from apl_core import Fault, RuleError, TableError
-from apl_core.errors import at_rows
+from apl_core.errors import at_rows, refuse_lacking
 from apl_core.territory import column_values
 
 F64 = NDArray[np.float64]
@@ -162,6 +162,7 @@ class _Classified:
 
 def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _Classified:
     law = rules.zoning
+    refuse_lacking(areas, "bvcv", "code_bvcv", "code_region", "population", "apl")
     units, without = _ordered(areas, outside, law)
     if not units.code or units.after[-1] <= 0:
         raise TableError([_nobody()])
@@ -403,7 +404,7 @@ def _parts(slices: _Slices, zones: tuple[str, ...]) -> pa.Table:
 
 def _no_apl() -> Fault:
     why, mend = "there is nothing to rank", "give the APL of communes with inhabitants"
-    return Fault("APL-C09", "no BVCV has an APL", why, mend, "bvcv", "apl")
+    return Fault("APL-C18", "no BVCV has an APL", why, mend, "bvcv", "apl")
 
 
 def _nobody() -> Fault:
@@ -428,4 +429,4 @@ def _counted_twice(regions: list[str]) -> Fault:
     title = "territories without APL in regions that have one"
     why = f"region {', '.join(regions)} stands in the table: its inhabitants would count twice"
     mend = "leave the region out of territories_without_apl"
-    return Fault("APL-F07", title, why, mend, values=tuple(regions))
+    return Fault("APL-F12", title, why, mend, values=tuple(regions))

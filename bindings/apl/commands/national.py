@@ -15,6 +15,8 @@ import click
 from apl.commands.shared import (
     Existing,
     cli,
+    cog_of,
+    cog_options,
     day,
     json_option,
     law_of,
@@ -23,11 +25,14 @@ from apl.commands.shared import (
     output_options,
     overwrite_option,
     say,
+    scheduler_option,
     self_pair_option,
+    strict_option,
     tell,
     time_option,
     unit_law_of,
     unit_law_options,
+    workers_of,
 )
 
 
@@ -37,7 +42,10 @@ from apl.commands.shared import (
 @click.option("--out", type=Existing, required=True, help="Folder of the results.")
 @self_pair_option
 @time_option
+@cog_options
 @click.option("--threads", type=click.IntRange(1, 64), help="Default: the processors, 8 at most.")
+@scheduler_option
+@strict_option
 @output_options
 def run(
     source: Path | None,
@@ -47,7 +55,12 @@ def run(
     out: Path,
     self_pair: str,
     time: str | None,
+    cog: int | None,
+    movements: Path | None,
+    passage: Path | None,
     threads: int | None,
+    scheduler: str | None,
+    strict: bool,
     file_format: str,
     overwrite: bool,
     as_json: bool,
@@ -55,19 +68,28 @@ def run(
     """The whole recomputation, from the tables of a folder (or the embedded country)."""
     from apl import pipeline, summary
 
+    wanted = cog_of(cog, movements, passage)
+    if wanted is not None and source is None:
+        raise click.UsageError("--cog goes with INPUT: the embedded country has one geography")
+    if wanted is not None and scheduler is not None:
+        raise click.UsageError("--cog needs the travel times whole: not with --scheduler")
     law, given = law_of(profession, on, parameters)
-    done = pipeline.run(
-        source,
-        law,
-        out=out,
-        self_pair=self_pair,
-        parameters=given,
-        time=time,
-        threads=threads,
-        file_format=file_format,
-        overwrite=overwrite,
-        progress=say,
-    )
+    with workers_of(scheduler, source, threads) as workers:
+        done = pipeline.run(
+            source,
+            law,
+            out=out,
+            self_pair=self_pair,
+            parameters=given,
+            time=time,
+            threads=threads,
+            workers=workers,
+            cog=wanted,
+            file_format=file_format,
+            overwrite=overwrite,
+            strict=strict,
+            progress=say,
+        )
     found = {
         "synthetic": source is None,
         **summary.describe(done.rules, done.ranking, done.noticed),
@@ -82,6 +104,9 @@ def run(
 @click.option("--parameters", type=Existing, help="TOML: what the texts do not give.")
 @self_pair_option
 @time_option
+@cog_options
+@click.option("--out", type=Existing, help="The full list of faults goes to OUT.faults.csv.")
+@strict_option
 @json_option
 def check(
     source: Path,
@@ -90,6 +115,11 @@ def check(
     parameters: Path | None,
     self_pair: str,
     time: str | None,
+    cog: int | None,
+    movements: Path | None,
+    passage: Path | None,
+    out: Path | None,
+    strict: bool,
     as_json: bool,
 ) -> None:
     """Every gate, no computation: lists all faults of an input folder.
@@ -98,9 +128,17 @@ def check(
     """
     from apl import pipeline
 
+    wanted = cog_of(cog, movements, passage)
     law, given = unit_law_of(profession, on, parameters)
     counts = pipeline.check(
-        source, law, self_pair=self_pair, parameters=given, time=time, progress=say
+        source,
+        law,
+        self_pair=self_pair,
+        parameters=given,
+        time=time,
+        cog=wanted,
+        strict=strict,
+        progress=say,
     )
     tell(
         {"faults": 0, "tables": counts},
@@ -126,6 +164,7 @@ def check(
     nargs=2,
     help="Date of the geography, and date wanted.",
 )
+@strict_option
 @overwrite_option
 @json_option
 def bvcv(
@@ -138,13 +177,16 @@ def bvcv(
     out: Path,
     movements: Path | None,
     between: tuple[date, date] | None,
+    strict: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
     """The table of communes with its BVCV, by the legal rule."""
     from apl import noticed, summary, vintages
     from apl.bvcv import build
+    from apl.catalogue import strictly
     from apl.outputs import refuse_file, write_file
+    from apl.provenance import manifest
     from apl_core.tables import read_table
 
     if (movements is None) != (between is None):
@@ -159,9 +201,17 @@ def bvcv(
     moves = None if movements is None else read_table(movements, "mouvements")
     built = build(places, people, law, movements=moves, between=between)
     given = {"geographie": places, "population_municipale": people}
-    write_file(vintages.marked(built.communes, given), out, overwrite=overwrite)
     wanted = {} if between is None else {"geography": between[1].year}
-    seen = noticed.vintages(given, law, **wanted)
+    seen = tuple(noticed.of_tables(given, law, **wanted))
+    if strict:
+        strictly(seen)
+    files = {"geographie": (places, geography), "population_municipale": (people, population)}
+    if moves is not None and movements is not None:
+        files["mouvements"] = (moves, movements)
+    asked = {"year": year, "between": [str(day) for day in between or ()]}
+    origin = manifest(files, {"rules": law}, asked, seen)
+    table = vintages.marked(built.communes, given)
+    write_file(table, out, manifest=origin, overwrite=overwrite)
     tell(summary.of_communes(built, law, seen), as_json, summary.communes_text, out)
 
 
@@ -171,7 +221,9 @@ def bvcv(
 @law_options
 @click.option("--sheet", help="Sheet of a workbook that has several.")
 @click.option("--column", help="Header of the APL, where several would do.")
+@cog_options
 @click.option("--out", type=Existing, required=True, help="Folder of the results.")
+@strict_option
 @output_options
 def zone(
     apl_file: Path,
@@ -181,7 +233,11 @@ def zone(
     parameters: Path | None,
     sheet: str | None,
     column: str | None,
+    cog: int | None,
+    movements: Path | None,
+    passage: Path | None,
     out: Path,
+    strict: bool,
     file_format: str,
     overwrite: bool,
     as_json: bool,
@@ -190,18 +246,25 @@ def zone(
     from apl import pipeline, summary
     from apl_core.tables import read_table
 
+    wanted = cog_of(cog, movements, passage)
     law, given = law_of(profession, on, parameters)
     say("reading")
     choose = {"apl": column} if column else None
+    scores = read_table(apl_file, "apl_publie", choose=choose, sheet=sheet)
+    places = read_table(communes, "communes")
+    if wanted is not None:
+        places = wanted.bring(places, "communes")
+        scores = wanted.bring(scores, "apl_publie", places)
     done = pipeline.zone(
-        read_table(apl_file, "apl_publie", choose=choose, sheet=sheet),
-        read_table(communes, "communes"),
+        scores,
+        places,
         law,
         parameters=given,
         files={"apl_publie": apl_file, "communes": communes},
         out=out,
         file_format=file_format,
         overwrite=overwrite,
+        strict=strict,
     )
     found = {
         "synthetic": done.manifest["synthetic"],
@@ -264,17 +327,22 @@ def travel_times(
     """Estimated minutes where no matrix exists: an estimate, and named so."""
     from apl import summary, travel
     from apl.outputs import refuse_file, write_file
+    from apl.provenance import manifest
     from apl_core.tables import read_table
 
     refuse_file(out, overwrite)
     places = read_table(coordinates, "coordonnees")
+    files = {"coordonnees": (places, coordinates)}
     left: dict[str, Any] = {}
     if communes is not None:
-        places, left = summary.places_of(places, read_table(communes, "communes"))
+        files["communes"] = (read_table(communes, "communes"), communes)
+        places, left = summary.places_of(places, files["communes"][0])
     say("searching neighbours")
     times = travel.travel_times(places, within=within)
     in_csv = out.suffix.lower() == ".csv"  # has no metadata: a column says it
-    write_file(travel.marked(times) if in_csv else times, out, overwrite=overwrite)
+    table = travel.marked(times) if in_csv else times
+    origin = manifest(files, {}, {"within": within})
+    write_file(table, out, manifest=origin, overwrite=overwrite)
     found = {"places": places.num_rows, "pairs": times.num_rows, **left,
              "estimate": travel.estimate_of(times)}  # fmt: skip
     tell(found, as_json, summary.estimate_text, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,9 +29,17 @@ from apl.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from pyarrow import Table
+
     from apl.law import Rules
+    from apl.noticed import Notice
 
 MOST_DIGITS = 10  # of a number of acts
+
+
+def name_of(parameters: Path | None) -> str | None:
+    """A file of parameters as manifests name it: what it gives is in the rules."""
+    return None if parameters is None else parameters.name
 
 
 @cli.command()
@@ -76,7 +85,7 @@ def adapt(
         more = adaptation.suggest(done.zonage, law, region=region, regime=regime)
         done = adaptation.adapted(done.zonage, more, law, region=region, regime=regime)
     asked = {"region": region, "regime": regime, "suggest": suggest,
-             "parameters": None if parameters is None else parameters.name}  # fmt: skip
+             "parameters": name_of(parameters)}  # fmt: skip
     manifest = adaptation_text.manifest(done, inputs, asked)
     results = {"zonage": done.zonage, "parts_regionales": done.parts}
     results |= {"decisions": done.decisions} if suggest else {}
@@ -108,7 +117,7 @@ def audit(
 ) -> int:
     """Two zonings of a region (lists of BVCV, or totals by class) held against the law."""
     from apl.outputs import refuse_file, write_file
-    from apl.provenance import carried, stamped, synthetic
+    from apl.provenance import carried, manifest, stamped, synthetic
     from apl.regions import audit, audit_text
     from apl_core.errors import MarginError
 
@@ -119,8 +128,11 @@ def audit(
     tables = audit.read_before(before), audit.read_after(after)
     found = audit.audit(*tables, law, region=region, regime=regime)
     if out is not None:
-        moves = stamped(found.table(), found.rules)
-        write_file(carried(moves, out, *tables), out, overwrite=overwrite)
+        moves = carried(stamped(found.table(), found.rules), out, *tables)
+        inputs = {"before": (tables[0], before), "after": (tables[1], after)}
+        asked = {"region": region, "regime": regime, "parameters": name_of(parameters)}
+        origin = manifest(inputs, {"rules": found.rules}, asked)
+        write_file(moves, out, manifest=origin, overwrite=overwrite)
     told = {"synthetic": synthetic(*tables), **audit_text.describe(found)}
     tell(told, as_json, audit_text.text, out)
     for fault in found.faults:
@@ -188,7 +200,7 @@ def attribution(
 ) -> None:
     """The BVCV in several regions: who decides by the law, and by the code."""
     from apl.outputs import refuse_file, write_file
-    from apl.provenance import carried, synthetic
+    from apl.provenance import carried, manifest, synthetic
     from apl.regions import attribution_text
     from apl.regions.attribution import astride
     from apl_core.tables import read_table
@@ -199,7 +211,8 @@ def attribution(
     places = read_table(communes, "communes")
     found = astride(places, law)
     if out is not None:
-        write_file(carried(found, out, places), out, overwrite=overwrite)
+        origin = manifest({"communes": (places, communes)}, {"rules": law}, {})
+        write_file(carried(found, out, places), out, manifest=origin, overwrite=overwrite)
     told = {"synthetic": synthetic(places), **attribution_text.describe(found, law)}
     tell(told, as_json, attribution_text.text, out)
 
@@ -227,7 +240,7 @@ def annexes(
 ) -> None:
     """The three lists of communes of a region's arrêté (from a zonage, or a table bvcv)."""
     from apl.outputs import refuse_file, write_file
-    from apl.provenance import carried, stamped, synthetic, under
+    from apl.provenance import carried, manifest, stamped, synthetic, under
     from apl.regions import attribution_text
     from apl.regions.attribution import annexes as annexes_of
     from apl.regions.zonage import read_zones
@@ -241,7 +254,10 @@ def annexes(
     found = annexes_of(zones, places, law, region=region, published=regions)
     law = under(law, zonage=zones)
     lists = carried(stamped(found, law), out, zones, places)
-    write_file(lists, out, overwrite=overwrite)
+    inputs = {"zonage": (zones, zonage), "communes": (places, communes)}
+    asked = {"region": region, "published": regions, "parameters": name_of(parameters)}
+    origin = manifest(inputs, {"rules": law}, asked)
+    write_file(lists, out, manifest=origin, overwrite=overwrite)
     told = {"synthetic": synthetic(zones, places),
             **attribution_text.describe_annexes(found, places, law, region)}  # fmt: skip
     tell(told, as_json, attribution_text.annexes_text, out)
@@ -281,46 +297,75 @@ def revision(
 ) -> None:
     """Two vintages of a zoning compared on the later geography: who changed class, and why."""
     from apl.outputs import refuse_file, write_file
-    from apl.provenance import carried, synthetic, under
+    from apl.provenance import carried, manifest, synthetic, under
     from apl.regions import revision_text
-    from apl.regions.revision import notices_of_dates, revise
-    from apl.regions.zonage import read_zones
-    from apl_core.tables import read_table
+    from apl.regions.revision import revise
 
     if (movements is None) != (between is None):
         raise click.UsageError("--movements and --between go together")
     ordered(between)
-    texts: tuple[Rules, ...] = ()
-    noticed, outside = [], {}
-    if profession is not None and on_before is not None and on_after is not None:
-        if on_after < on_before:
-            raise click.UsageError("--on-after is before --on-before")
-        (first, given), (second, _) = (
-            law_of(profession, day, parameters) for day in (on_before, on_after)
-        )
-        texts, outside = (first, second), dict(given.territories_without_apl)
-        noticed = notices_of_dates(on_before, on_after, profession)
-    elif any(value is not None for value in (profession, on_before, on_after, parameters)):
-        raise click.UsageError("--profession, --on-before and --on-after go together")
+    texts, outside, noticed = _laws(profession, on_before, on_after, parameters)
     if out is not None:
         refuse_file(out, overwrite)
     say("reading")
-    zones = read_zones(before), read_zones(after)
-    places = read_table(communes_before, "communes"), read_table(communes_after, "communes")
+    given = _vintages((before, after), (communes_before, communes_after), movements, passage)
+    tables = {name: table for name, (table, _) in given.items()}
+    zones = tables["before"], tables["after"]
     found = revise(
         *zones,
-        communes_before=places[0],
-        communes_after=places[1],
-        movements=None if movements is None else read_table(movements, "mouvements"),
+        communes_before=tables["communes_before"],
+        communes_after=tables["communes_after"],
+        movements=tables.get("mouvements"),
         between=between,
-        settled=None if passage is None else read_table(passage, "passage"),
+        settled=tables.get("passage"),
         rules_before=texts[0] if texts else None,
         rules_after=texts[1] if texts else None,
         territories_without_apl=outside,
     )
-    if out is not None:
-        write_file(carried(found.bvcv, out, *zones, *places), out, overwrite=overwrite)
     texts = tuple(under(text, zoning=table) for text, table in zip(texts, zones, strict=False))
-    made_up = {"synthetic": synthetic(*zones, *places)}
-    told = made_up | revision_text.describe(found, texts, noticed)
+    if out is not None:
+        laws = dict(zip(("before", "after"), texts, strict=False))
+        asked = {"between": [str(day) for day in between or ()], "parameters": name_of(parameters)}
+        origin = manifest(given, laws, asked, (*noticed, *found.noticed))
+        table = carried(found.bvcv, out, *tables.values())
+        write_file(table, out, manifest=origin, overwrite=overwrite)
+    told = {"synthetic": synthetic(*tables.values())}
+    told |= revision_text.describe(found, texts, noticed)
     tell(told, as_json, revision_text.text, out)
+
+
+def _laws(
+    profession: str | None, before: date | None, after: date | None, parameters: Path | None
+) -> tuple[tuple[Rules, ...], Mapping[str, int], list[Notice]]:
+    """Both texts of a revision (or none), people without APL, and what is said of the dates."""
+    from apl.regions.revision import notices_of_dates
+
+    if profession is not None and before is not None and after is not None:
+        if after < before:
+            raise click.UsageError("--on-after is before --on-before")
+        (first, given), (second, _) = (law_of(profession, on, parameters) for on in (before, after))
+        noticed = notices_of_dates(before, after, profession)
+        return (first, second), given.territories_without_apl, noticed
+    if any(value is not None for value in (profession, before, after, parameters)):
+        raise click.UsageError("--profession, --on-before and --on-after go together")
+    return (), {}, []
+
+
+def _vintages(
+    zones: tuple[Path, Path],
+    communes: tuple[Path, Path],
+    movements: Path | None,
+    passage: Path | None,
+) -> dict[str, tuple[Table, Path]]:
+    """What `revision` reads, by the part it has there."""
+    from apl.regions.zonage import read_zones
+    from apl_core.tables import read_table
+
+    moments = ("before", "after")
+    read = {moment: (read_zones(path), path) for moment, path in zip(moments, zones, strict=True)}
+    for moment, path in zip(moments, communes, strict=True):
+        read[f"communes_{moment}"] = (read_table(path, "communes"), path)
+    for name, other in (("mouvements", movements), ("passage", passage)):
+        if other is not None:
+            read[name] = (read_table(other, name), other)
+    return read

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from apl.conversion import Cog
     from apl.law import Rules
     from apl.parameters import Parameters
+    from apl_core.workers import Workers
 
 Existing = click.Path(path_type=Path)
 # The rule of the BVCV (annexe, II) has one text at hand; `apl bvcv` names it in its summary.
@@ -33,6 +36,9 @@ on_option = click.option(
     "--on", type=day, metavar="YYYY-MM-DD", required=True, help="Date of the law, 2025-06-06."
 )
 regime_option = click.option("--regime", help="Another regime of the law page than the text's own.")
+strict_option = click.option(
+    "--strict", is_flag=True, help="What would only be said (a notice) is refused."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
 
 
@@ -57,6 +63,33 @@ def unit_law_options(command: Any) -> Any:
     return click.option("--profession", help=whose)(on(command))
 
 
+def cog_options(command: Any) -> Any:
+    """``--cog``, ``--movements``, ``--passage``: see `cog_of`."""
+    for option in (
+        click.option("--passage", type=Existing, help="Which one commune takes over a split one."),
+        click.option("--movements", type=Existing, help="INSEE's movements of communes."),
+        click.option("--cog", type=int, metavar="YEAR", help="Bring all tables to its communes."),
+    ):
+        command = option(command)
+    return command
+
+
+def cog_of(year: int | None, movements: Path | None, passage: Path | None) -> Cog | None:
+    """The communes asked for: of 1 January of a year."""
+    if year is None or movements is None:
+        if year is not None or movements is not None or passage is not None:
+            raise click.UsageError("--cog and --movements go together, --passage with both")
+        return None
+    from apl.cog import History
+    from apl.conversion import Cog
+    from apl_core.tables import read_table
+
+    files = {"mouvements": movements} | ({} if passage is None else {"passage": passage})
+    history = History.of(read_table(movements, "mouvements"))
+    settled = None if passage is None else read_table(passage, "passage")
+    return Cog(date(year, 1, 1), history, settled, files)
+
+
 def output_options(command: Any) -> Any:
     """``--format``, ``--overwrite``, ``--json``."""
     for option in (
@@ -77,11 +110,54 @@ self_pair_option = click.option(
     show_default=True,
     help="A missing time from a commune to itself: a fault, 0 minutes (METRIC), or no access.",
 )
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Add the pairs up in blocks of their file, on a Dask cluster (tcp://host:8786), or on "
+    "threads of this machine (threads): for a file larger than the memory.",
+)
 time_option = click.option("--time", help="HC or HP, where the travel times have both.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(metadata.version("apl"), prog_name="apl")
+class Command(click.Command):
+    """A command whose refusal leaves the full list of faults beside its ``--out``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        out = ctx.params.get("out")
+        try:
+            done = super().invoke(ctx)
+        except Exception as error:
+            if out is not None:
+                _list(error, out)
+            raise
+        if out is not None:
+            from apl.full_list import remove_list
+
+            remove_list(out)
+        return done
+
+
+def _list(error: Exception, out: Path) -> None:
+    """Write the full list, and let the error say where; what keeps it from being written too."""
+    from apl_core.errors import AplError
+
+    if isinstance(error, AplError):
+        from apl.full_list import write_list
+
+        try:
+            error.listed = write_list(error, out)
+        except AplError as refused:
+            click.echo(f"the full list of faults cannot be written: {refused}", err=True)
+
+
+class Group(click.Group):
+    """The group of all commands."""
+
+    command_class = Command
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="apl", prog_name="apl")  # is looked up when asked for: 30 ms
 def cli() -> None:
     """Access to care in France: the APL, its zones, and the law behind them.
 
@@ -119,3 +195,25 @@ def tell(
     """The summary, as JSON or as text, with the place of the results that were written."""
     found = found if out is None else {**found, "out": str(out)}
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else text(found))
+
+
+@contextmanager
+def workers_of(
+    scheduler: str | None, source: Path | None, threads: int | None
+) -> Iterator[Workers | None]:
+    """The workers behind ``--scheduler``; None: the pairs are held in memory."""
+    if scheduler is None:
+        yield None
+        return
+    if source is None:
+        raise click.UsageError("--scheduler goes with a folder of tables")
+    from apl.inputs import input_files
+    from apl.scheduler import cluster
+    from apl_core.workers import Workers
+
+    if scheduler == "threads":
+        with Workers.threads(threads or min(os.cpu_count() or 1, 8)) as workers:
+            yield workers
+        return
+    with cluster(scheduler, input_files(source)["temps_de_parcours"]) as workers:
+        yield workers

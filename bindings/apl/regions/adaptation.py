@@ -19,7 +19,7 @@ from apl.regions.gauges import Held, Unit, Units, moved
 from apl.regions.regimes import hold, printed_shares, regime_of
 from apl.regions.zonage import as_zonage, by_code, not_of_the_text, of_region, units_of
 from apl_core import Fault, MarginError, refuse_if
-from apl_core.errors import SHOWN, at_rows
+from apl_core.errors import at_rows, listed
 from apl_core.tables import checked
 
 PROPOSED = "proposé par la règle"  # how the motive of a suggestion begins
@@ -243,7 +243,7 @@ def _unjustified(held: Held, now: Mapping[str, tuple[str | None, str | None]]) -
     codes = [c.unit.code for c in held.changes if not (now[c.unit.code][1] or "").strip()]
     if codes:
         yield Fault("APL-D01", "a change without a motive", WHY, SAY, "zonage", "motif",
-                    values=tuple(codes[:SHOWN]), count=len(codes))  # fmt: skip
+                    **listed(codes))  # fmt: skip
 
 
 def _others(

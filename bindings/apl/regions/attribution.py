@@ -24,7 +24,7 @@ from apl.regions.gauges import Unit
 from apl.regions.regimes import inside, regime_of
 from apl.regions.zonage import by_code, no_region, not_of_the_text, rows_of, units_of
 from apl_core import Fault, MarginError, RuleError, UsageError, refuse_if
-from apl_core.errors import SHOWN
+from apl_core.errors import listed
 
 RULE = "most_population"
 HERE, ELSEWHERE, ABROAD = 1, 2, 3
@@ -229,9 +229,15 @@ def _persons(communes: pa.Table, rules: Rules) -> Counter[str]:
 
 def _unclassified(units: Sequence[str]) -> Iterator[Fault]:
     if units:
-        yield Fault("APL-G08", "BVCV without a class", "an arrêté classifies each of its communes",
-                    "give them an APL, rank those without APL, or complete the zoning", "zonage",
-                    "zone", (), tuple(units[:SHOWN]), len(units))  # fmt: skip
+        yield Fault(
+            "APL-G08",
+            "BVCV without a class",
+            "an arrêté classifies each of its communes",
+            "give them an APL, rank those without APL, or complete the zoning",
+            "zonage",
+            "zone",
+            **listed(units),
+        )
 
 
 def _zoning_faults(
@@ -256,8 +262,7 @@ def _zoning_faults(
     ):  # fmt: skip
         if found:
             mend = "give the communes and the zoning that was made from them"
-            yield Fault(fault, title, why, mend, "zonage", "code_bvcv", (),
-                        tuple(found[:SHOWN]), len(found))  # fmt: skip
+            yield Fault(fault, title, why, mend, "zonage", "code_bvcv", **listed(found))
 
 
 def _table(types: Mapping[str, pa.DataType], rows: Sequence[tuple[Any, ...]]) -> pa.Table:

@@ -34,7 +34,7 @@ from apl.regions.zonage import (
     units_of,
 )
 from apl_core import Fault, MarginError, TableError, UsageError, refuse_if
-from apl_core.errors import SHOWN
+from apl_core.errors import SHOWN, listed
 from apl_core.schema import MISSING
 from apl_core.tables import read_table
 
@@ -161,7 +161,7 @@ def audit(
     old, new = (_totals(table, rules, region) for table in (before, after))
     held = totals.verdicts(old, new, named, reference=printed_reference(rules, region))
     faults = tuple(_fault(verdict, held, named, region) for verdict in held if verdict.broken)
-    unseen = Notice("APL-H02", "totals show neither which BVCV moved, nor their order, nor moves "
+    unseen = Notice("APL-H05", "totals show neither which BVCV moved, nor their order, nor moves "
                     "that cancel out: flows are net")  # fmt: skip
     noticed = (unseen, *_apart_in_print(before, after, region), *shares)
     return Audit(region, rules, named, False, old, new, (), (), (), held, faults, noticed)
@@ -256,7 +256,7 @@ def _apart(before: pa.Table, after: pa.Table, ours: set[str], region: str) -> It
 
 
 def _some(values: list[str]) -> dict[str, Any]:
-    return {"values": tuple(values[:SHOWN]), "count": len(values)}
+    return listed(values)
 
 
 def _decided(before: pa.Table, ours: set[str], region: str) -> Iterator[Notice]:
@@ -386,7 +386,7 @@ def points(share: Any) -> str:
 
 
 def _no_such_region(region: str) -> Fault:
-    return Fault("APL-G07", f"no region {region!r}", "it is not the code of a region",
+    return Fault("APL-U03", f"no region {region!r}", "it is not the code of a region",
                  f"one of: {', '.join(REGIONS)}")  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from math import inf
 
 from apl.blocks import Regime
 from apl_core import Fault
-from apl_core.errors import SHOWN
+from apl_core.errors import SHOWN, listed
 
 # Identifiers: what is too much (margin), what comes out of turn or is not provided, no class.
 FAULTS = {
@@ -183,8 +183,7 @@ class Breach:
             mend.format(**words),
             "decisions",
             "code_bvcv",
-            values=self.bvcv[:SHOWN],
-            count=len(self.bvcv),
+            **listed(self.bvcv),
         )
 
 

@@ -24,7 +24,7 @@ from apl.regions.causes import STEPS, Moment, Ranked, Zones, explained
 from apl.regions.passage import Passage, passage
 from apl.regions.zonage import by_code, national_column, not_of_the_text, rows_of
 from apl_core import Fault, refuse_if
-from apl_core.errors import SHOWN
+from apl_core.errors import SHOWN, listed
 
 WITHOUT = "sans_classe"  # in the matrix: no class at that date
 
@@ -358,16 +358,16 @@ def _apart(zoning: _Zoning, which: str) -> Iterator[Fault]:
     ):  # fmt: skip
         if found:
             mend = "give each zoning the table of communes that it was made from"
-            yield Fault("APL-C14", title, why, mend, f"communes ({which})", "code_bvcv", (),
-                        tuple(found[:SHOWN]), len(found))  # fmt: skip
+            yield Fault(
+                "APL-C14", title, why, mend, f"communes ({which})", "code_bvcv", **listed(found)
+            )
 
 
 def _of_its_own(codes: list[str]) -> Fault:
     title = "communes nouvelles under a code of their own, from several classes"
     why = "they have the class of the commune whose code they keep, and keep none"
     mend = "make the earlier zoning again on a geography that has them"
-    return Fault("APL-C04", title, why, mend, "mouvements", "code_apres", (),
-                 tuple(codes[:SHOWN]), len(codes))  # fmt: skip
+    return Fault("APL-C04", title, why, mend, "mouvements", "code_apres", **listed(codes))
 
 
 def _passage_notices(

@@ -354,4 +354,4 @@ def _fault(title: str, why: str) -> Fault:
 
 
 def _no_region(region: str, why: str) -> Fault:
-    return Fault("APL-G07", f"no region {region!r}", why, "--region of the table", "totaux")
+    return Fault("APL-U03", f"no region {region!r}", why, "--region of the table", "totaux")

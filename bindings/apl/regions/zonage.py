@@ -105,7 +105,7 @@ def units_of(zones: pa.Table, region: str) -> Units:
 def no_region(region: str, known: set[str]) -> Fault:
     """The fault of a region to which no BVCV is attributed."""
     why, mend = "no BVCV of the table is attributed to it", f"one of: {', '.join(sorted(known))}"
-    return Fault("APL-G07", f"no region {region!r}", why, mend, "zonage")
+    return Fault("APL-U03", f"no region {region!r}", why, mend, "zonage")
 
 
 def not_of_the_text(table: pa.Table, name: str, column: str, rules: Rules) -> Iterator[Fault]:
@@ -120,5 +120,5 @@ def no_class(rules: Rules, table: str, column: str, **where: Any) -> Fault:
     """The fault of classes that the text does not have."""
     why = f"{short_title(rules.text)} has: {', '.join(rules.zoning.zones)}"
     mend = "correct it, or ask for the text that has this class (--on)"
-    return Fault("APL-D01", "a class that the text does not have", why, mend, table, column,
+    return Fault("APL-D10", "a class that the text does not have", why, mend, table, column,
                  **where)  # fmt: skip

@@ -137,4 +137,4 @@ def no_level(threshold: float) -> list[Fault]:
     if 0 < threshold < math.inf:
         return []
     title, why = "no threshold", f"{threshold!r} is not a level of APL"
-    return [Fault("APL-D02", title, why, "a positive number", "simulate", "threshold")]
+    return [Fault("APL-U04", title, why, "a positive number", "simulate", "threshold")]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from apl import whole
 from apl.counted import WOMEN, column_of, counted
 from apl.inputs import embedded, input_files, required_of
 from apl.law import Rules, rules
@@ -23,7 +24,7 @@ from apl.outputs import MANIFEST, sha256
 from apl.parameters import Parameters
 from apl.scenarios.situation import Situation, outcome, situation
 from apl_core import Fault, FileError, RuleError, UsageError, refuse_if
-from apl_core.errors import SHOWN
+from apl_core.errors import listed
 from apl_core.tables import read_table
 from apl_core.territory import column_values
 
@@ -90,12 +91,13 @@ def lowest_cut(run: Opened) -> float:
     level = outcome(run.place, run.rules).ranking.cuts[0].apl
     if level is None:
         title, why = "no level to hold against", "the lowest class of the run is empty"
-        raise UsageError([Fault("APL-D02", title, why, "--threshold: an APL", "--threshold")])
+        raise UsageError([Fault("APL-U04", title, why, "--threshold: an APL", "--threshold")])
     return level
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
+    whole.settle(folder, MANIFEST)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -120,7 +122,7 @@ def _law(manifest: Mapping[str, Any], folder: Path) -> Rules:
     if json.loads(json.dumps(law.as_dict())) != told:
         title, why = "another law than the run's", "the law page at hand differs from the manifest"
         mend = "run again with this version, or simulate with that of the run"
-        raise RuleError([Fault("APL-F06", title, why, mend, str(folder / MANIFEST))])
+        raise RuleError([Fault("APL-I12", title, why, mend, str(folder / MANIFEST))])
     return law
 
 
@@ -173,13 +175,12 @@ def _changed(names: list[str], what: str, where: str) -> Iterator[Fault]:
             f"the sha256 is not that of {MANIFEST}, or the file is not there",
             "name the folder as the run had it, or run again",
             where,
-            values=tuple(names[:SHOWN]),
-            count=len(names),
+            **listed(names),
         )
 
 
 def _input(title: str, why: str, mend: str) -> Fault:
-    return Fault("APL-A01", f"the input folder is {title}", why, mend, "--input")
+    return Fault("APL-U05", f"the input folder is {title}", why, mend, "--input")
 
 
 def _no_run(folder: Path, why: str) -> Fault:

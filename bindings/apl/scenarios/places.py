@@ -256,7 +256,7 @@ def _asked(n: int, objective: str, threshold: float, place: Situation, region: s
     faults = no_level(threshold)
     if objective not in OBJECTIVES:
         why, mend = f"{objective!r} is none that is known", f"one of: {', '.join(OBJECTIVES)}"
-        faults.append(Fault("APL-F01", "no such objective", why, mend, "simulate", "objective"))
+        faults.append(Fault("APL-U02", "no such objective", why, mend, "simulate", "objective"))
     if not 1 <= n <= MOST_FTE:
         why = f"{n:,} whole FTE cannot be placed"
         mend = f"1 to {MOST_FTE:,} of them"
@@ -264,7 +264,7 @@ def _asked(n: int, objective: str, threshold: float, place: Situation, region: s
     if not _is(place.communes, region).any():
         known = sorted(set(place.communes.column("code_region").to_pylist()))
         title, why = f"no region {region!r}", "no commune of the run is in it"
-        faults.append(Fault("APL-G07", title, why, f"one of: {', '.join(known)}", "communes"))
+        faults.append(Fault("APL-U03", title, why, f"one of: {', '.join(known)}", "communes"))
     return faults
 
 

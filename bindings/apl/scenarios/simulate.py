@@ -19,7 +19,7 @@ from apl.parameters import LARGEST
 from apl.scenarios.situation import Outcome, Situation, outcome
 from apl.zoning import FRANCE, Ranking
 from apl_core import Fault, UsageError, refuse_if
-from apl_core.errors import SHOWN
+from apl_core.errors import listed
 from apl_core.exact import F64
 
 Additions = Mapping[str, float] | Iterable[tuple[str, float | str]]
@@ -240,4 +240,4 @@ SAID = {
 
 def _fault(kind: str, values: list[str]) -> Fault:
     fault, title, why, mend = SAID[kind]
-    return Fault(fault, title, why, mend, "simulate", "add", (), tuple(values[:SHOWN]), len(values))
+    return Fault(fault, title, why, mend, "simulate", "add", **listed(values))
