@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-nojit lint bench published mutation faults kills clean
+.PHONY: run test test-nojit lint bench published mutation faults kills lock audit clean
 
 run: $(VENV)/run
 	$(BIN)/apl run --profession masseur_kinesitherapeute --on 2025-06-06 --out out --overwrite
@@ -22,6 +22,7 @@ lint: $(VENV)/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# All benchmarks, some twenty minutes; benchmarks/RESULTS.md has what they gave.
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
@@ -36,6 +37,16 @@ faults: $(VENV)/run
 # Some minutes: national runs killed at random moments; the old results or the new ones must stand.
 kills: $(VENV)/run
 	$(BIN)/python benchmarks/kills.py
+
+# The versions and hashes of what a run needs; what PyPI knows against them, where it answers.
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet pip-tools
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+		--no-emit-index-url --no-emit-find-links --output-file requirements.lock pyproject.toml
+
+audit: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip
 
 # About an hour: mutants of the law's modules, in a copy; tests/MUTATION.md has the last result.
 mutation: $(VENV)/mutation

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from apl_core.runs import Both
 
 
-WORTH_THREADS = 200_000  # pairs; below it, starting a thread takes longer than the sums
+WORTH_THREADS = 5_000_000  # pairs; of 2.4 million, two threads take 5.4 ms where one takes 4.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,9 +246,12 @@ def in_blocks(work: Callable[[int, int], Any], start: I64, threads: int) -> list
 
 def vector(x: F64, name: str, n: int) -> F64:
     """``x`` as read-only contiguous float64[n], finite and not negative."""
-    values = np.ascontiguousarray(x, dtype=np.float64)
+    try:
+        values = np.ascontiguousarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TableError([_no_numbers(name, str(error))]) from None
     if values.shape != (n,):
-        raise ValueError(f"{name} has shape {values.shape}; the territory wants ({n},)")
+        raise TableError([_another_shape(name, values.shape, n)])
     if not (values.min(initial=0.0) >= 0 and values.max(initial=0.0) < np.inf):  # NaN: neither
         at = np.flatnonzero(~(values >= 0) | np.isinf(values))
         raise TableError(
@@ -265,3 +268,13 @@ def vector(x: F64, name: str, n: int) -> F64:
             ]
         )
     return frozen(values)
+
+
+def _no_numbers(name: str, why: str) -> Fault:
+    return Fault("APL-D10", f"{name} that is not numbers", why, "give a float64 a place", name)
+
+
+def _another_shape(name: str, shape: tuple[int, ...], n: int) -> Fault:
+    title = f"{name} of other places than the territory's"
+    why = f"its shape is {shape}, that of the territory ({n},)"
+    return Fault("APL-C14", title, why, "give one number a place, in the order of its codes", name)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from apl.aids.payments import contract_payments
     from apl.bvcv import aggregate
     from apl.bvcv import build as build_bvcv
+    from apl.cog import History
+    from apl.conversion import Cog, converted
     from apl.indicator import access
     from apl.law import Rules, rules
     from apl.live import Live
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from apl.scenarios.situation import Situation, situation
     from apl.travel import travel_times
     from apl.zoning import Ranking, classify, rank
+    from apl_core.blockwise import Blockwise
     from apl_core.catchment import Catchment
     from apl_core.decay import (
         Band,
@@ -42,10 +45,19 @@ if TYPE_CHECKING:
         Steps,
         Table,
     )
-    from apl_core.errors import AplError, FileError, MarginError, RuleError, TableError
+    from apl_core.errors import (
+        AplError,
+        FileError,
+        MarginError,
+        ResourceError,
+        RuleError,
+        TableError,
+    )
     from apl_core.family import FAMILY, bfca, e2sfca, i2sfca, kd2sfca, m2sfca, three_sfca, two_sfca
+    from apl_core.stream import read_pairs
     from apl_core.tables import checked, read_table
     from apl_core.territory import Territory
+    from apl_core.workers import Workers
 
 # Each name is imported when it is first asked for: `apl --help` must not wait for Numba.
 _HOME = {
@@ -71,6 +83,7 @@ _HOME = {
     "apl.scenarios.situation": ("Situation", "situation"),
     "apl.travel": ("travel_times",),
     "apl.zoning": ("Ranking", "classify", "rank"),
+    "apl_core.blockwise": ("Blockwise",),
     "apl_core.catchment": ("Catchment",),
     "apl_core.decay": (
         "Band",
@@ -82,7 +95,14 @@ _HOME = {
         "Steps",
         "Table",
     ),
-    "apl_core.errors": ("AplError", "FileError", "MarginError", "RuleError", "TableError"),
+    "apl_core.errors": (
+        "AplError",
+        "FileError",
+        "MarginError",
+        "ResourceError",
+        "RuleError",
+        "TableError",
+    ),
     "apl_core.family": (
         "FAMILY",
         "bfca",
@@ -93,8 +113,10 @@ _HOME = {
         "three_sfca",
         "two_sfca",
     ),
+    "apl_core.stream": ("read_pairs",),
     "apl_core.tables": ("checked", "read_table"),
     "apl_core.territory": ("Territory",),
+    "apl_core.workers": ("Workers",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -117,6 +139,7 @@ __all__ = [
     "AplError",
     "Audit",
     "Band",
+    "Blockwise",
     "Catchment",
     "Cog",
     "Epanechnikov",
@@ -131,6 +154,7 @@ __all__ = [
     "Places",
     "Power",
     "Ranking",
+    "ResourceError",
     "Revision",
     "RuleError",
     "Rules",
@@ -141,6 +165,7 @@ __all__ = [
     "Table",
     "TableError",
     "Territory",
+    "Workers",
     "access",
     "adapt",
     "adapted",
@@ -165,6 +190,7 @@ __all__ = [
     "marginal",
     "open_run",
     "rank",
+    "read_pairs",
     "read_parameters",
     "read_table",
     "revise",
