@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from apl_core import kernels_pages as kernels
 from apl_core.exact import I64, frozen
+from apl_core.footer import About, column_chunks
 from apl_core.territory import I32, Hashed, Territory, column_values
 
 U8 = NDArray[np.uint8]
@@ -160,17 +161,18 @@ def _chunks(
 ) -> list[Chunk]:
     """The chunks of a column of that type; none where one of them is not plain, or has more than
     ``most`` words."""
-    about, found = parquet.metadata, []
-    if about.num_columns != len(parquet.schema_arrow):
+    groups, found = column_chunks(file), []
+    if groups is None or len(parquet.schema) != len(parquet.schema_arrow):
         return []
     shape = parquet.schema.column(at)
     if shape.max_repetition_level or shape.max_definition_level > 1:
         return []
     if shape.physical_type != physical:
         return []
-    for group in range(about.num_row_groups):
-        column = about.row_group(group).column(at)
-        chunk = _chunk(file, column, shape.max_definition_level, most)
+    for columns in groups:
+        if at >= len(columns):
+            return []
+        chunk = _chunk(file, columns[at], shape.max_definition_level, most)
         if chunk is None:
             return []
         found.append(chunk)
@@ -210,12 +212,14 @@ def _words(chunks: list[Chunk], known: Territory | None) -> tuple[pa.StringArray
     return encoded[-1].dictionary, [column_values(chunk.indices, np.int32) for chunk in encoded]
 
 
-def _chunk(file: pa.NativeFile, about: Any, levels: int, most: int = LARGEST) -> Chunk | None:
+def _chunk(file: pa.NativeFile, about: About, levels: int, most: int = LARGEST) -> Chunk | None:
     """The chunk that the metadata describe; None where it is not plain, or has too many words."""
-    first, packed = about.dictionary_page_offset, about.compression == "SNAPPY"
-    if not (packed or about.compression == "UNCOMPRESSED") or not first or about.file_path:
+    first, packed = about.dictionary_page_offset, about.codec == "SNAPPY"
+    if not about.codec or about.apart or not 0 < first <= file.size():
         return None
     if not 0 < about.total_compressed_size < LARGEST or not 0 < about.num_values < LARGEST:
+        return None
+    if about.num_values != about.rows:
         return None
     file.seek(first)
     data = _bytes(file.read_buffer(about.total_compressed_size))

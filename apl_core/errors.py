@@ -226,6 +226,13 @@ class FileError(AplError):
     kind = "files and environment"
 
 
+class GapError(AplError):
+    """Ours are further from the published figures than was asked for."""
+
+    exit_code = 6
+    kind = "gap to the published figures"
+
+
 class ResourceError(AplError):
     """The machine cannot do what is asked: memory, size, time."""
 

@@ -10,7 +10,6 @@ import codecs
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,10 +19,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from apl_core import limits
 from apl_core.chunks import read_codes, read_numbers
-from apl_core.errors import SHOWN, AplError, Fault, FileError, ResourceError, TableError, refuse_if
+from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
 from apl_core.schema import LACKING
 from apl_core.territory import Territory
+from apl_core.values import REMARK
 
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
 MARKS = {
@@ -38,7 +39,6 @@ SEPARATORS = ",;\t"
 HEADER_ROWS = 30  # how far down a header is looked for
 SAMPLE = 1 << 16  # bytes in which it is
 WORTH_PAGES = 20_000  # rows, of which a writer makes a page; below it nothing is to be gained
-XLSX_LIMIT = 1 << 30  # bytes once unpacked, declared by the archive itself
 
 # Headers → which header holds which column, and what is wrong; `schema.recognise` for one table.
 Find = Callable[[Sequence[str]], tuple[dict[str, str], list[Fault]]]
@@ -97,7 +97,13 @@ def kind_of(path: Path) -> str:
     FileError
         Absent, a folder, empty, unreadable, an unknown suffix, or not what the suffix says.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # Arrow cannot open it
+        mend = "rename it, or run under a UTF-8 locale"
+        raise _file_fault("APL-A11", "a name that is not UTF-8", path, mend) from None
     if not path.exists():
+        limits.refuse_url(path)
         near = get_close_matches(path.name, _names_beside(path), 3, 0.5)
         raise _file_fault("APL-A01", "no such file", path, f"near names: {', '.join(near) or '–'}")
     if not path.is_dir() and not path.is_file():
@@ -145,11 +151,9 @@ def read_parquet(
     ``known`` gives the codes that a column most likely holds; numbers of ``encoded`` columns stay
     indices in their dictionary, where the file has them so.
     """
-    import pyarrow.parquet as pq
-
     try:
-        with pq.ParquetFile(path) as file:
-            kinds = file.schema_arrow
+        with limits.parquet(path) as file:
+            kinds, told = file.schema_arrow, file.metadata.num_rows
             header = header_of([kinds.names], find)
             refuse_if(header.faults)
             text = {h: c for c, h in header.columns.items() if repeats(c) and _is_text(kinds, h)}
@@ -164,21 +168,24 @@ def read_parquet(
         columns = _by_arrow(path, others, [h for h in others if h in text]) | decoded
         for h in text.keys() & decoded.keys():
             decoded[h].chunk(0).dictionary.validate(full=True)
+        table = pa.table({h: columns[h] for h in header.wanted})  # refuses those of other lengths
+        if table.num_rows != told:  # Arrow passes over a page of a kind that it does not know
+            raise pa.ArrowInvalid(f"{table.num_rows:,} rows, where its foot says {told:,}")
+    except MemoryError:  # Arrow's is an ArrowException too, and no damage
+        raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         title = f"damaged Parquet file: {_first_line(error)}"
         fault = "APL-A04" if re.search("CRC|checksum|outside its", title) else "APL-A03"
         raise _file_fault(fault, title, path, "get it again") from None
-    table = pa.table({h: columns[h] for h in header.wanted})
     return Raw(table.replace_schema_metadata(kinds.metadata), header.ignored)
 
 
 def _by_arrow(path: Path, names: list[str], by_word: list[str]) -> dict[str, pa.ChunkedArray]:
     """Columns as Arrow reads them, the last as dictionaries."""
-    import pyarrow.parquet as pq
-
     if not names:
         return {}
-    with pq.ParquetFile(path, read_dictionary=by_word, page_checksum_verification=True) as file:
+    how: dict[str, Any] = {"read_dictionary": by_word, "page_checksum_verification": True}
+    with limits.parquet(path, **how) as file:
         # one thread: files are read by threads of ours
         table = file.read(columns=names, use_threads=False)
     _validate(table)
@@ -197,10 +204,8 @@ def _validate(table: pa.Table) -> None:
                     chunk.validate(full=True)
                 continue
             chunk.dictionary.validate(full=True)
-            ends = pc.min_max(chunk.indices).as_py()
-            if ends["min"] is not None and not 0 <= ends["min"] <= ends["max"] < len(
-                chunk.dictionary
-            ):
+            ends, words = pc.min_max(chunk.indices).as_py(), len(chunk.dictionary)
+            if ends["min"] is not None and not 0 <= ends["min"] <= ends["max"] < words:
                 raise pa.ArrowInvalid("an index stands outside its dictionary")
 
 
@@ -219,6 +224,8 @@ def read_csv(path: Path, find: Find, is_text: IsText) -> Raw:
     (the caller then says which).
     """
     try:
+        if _gzipped(path):
+            limits.refuse_packed(path)
         encoding, lines = _first_lines(path)
         splits = [next(csv.reader([t], delimiter=d), []) for t in lines for d in SEPARATORS]
         header = header_of(splits, find)
@@ -291,7 +298,7 @@ def _first_lines(path: Path) -> tuple[str, list[str]]:
     encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), True)
     try:
-        text = decoder.decode(head)  # a character cut by the end of the sample waits in vain
+        text = decoder.decode(head, len(head) < SAMPLE)  # a character cut by the sample waits
     except UnicodeDecodeError as error:
         raise TableError([_csv_fault(path, encoding, str(error))]) from None
     return encoding.removesuffix("-sig"), text.split("\n")[:HEADER_ROWS]
@@ -333,6 +340,12 @@ def _first_undecodable(path: Path, encoding: str) -> tuple[int, str]:
 def _uneven_fault(path: Path, uneven: list[Any], skip: int) -> Fault:
     """Rows with more or fewer cells than the header."""
     first = uneven[:SHOWN]
+    rows = tuple(row.number - skip - 1 for row in first)
+    values = tuple(row.text.strip()[:80] for row in first)
+    at: dict[str, Any] = {"rows": rows, "values": values, "count": len(uneven)}
+    if all(row.actual_columns == 1 and re.match(REMARK, row.text) for row in uneven):
+        title, why = "a total or a note among the rows", "alone in its row, it is none of the table"
+        return Fault("APL-B12", title, why, "remove these rows", str(path), **at)
     cells = ", ".join(sorted({str(row.actual_columns) for row in uneven}))
     return Fault(
         "APL-B09",
@@ -340,111 +353,8 @@ def _uneven_fault(path: Path, uneven: list[Any], skip: int) -> Fault:
         f"the header has {uneven[0].expected_columns} cells, these rows have {cells}",
         "correct them; a text that holds the separator, or a decimal comma, is put in quotes",
         str(path),
-        None,
-        tuple(row.number - skip - 1 for row in first),
-        tuple(row.text.strip()[:80] for row in first),
-        len(uneven),
+        **at,
     )
-
-
-# --- workbooks ---------------------------------------------------------------------------------
-
-
-def read_xlsx(path: Path, find: Find, sheet: str | None) -> Raw:
-    """The wanted columns of one sheet of a workbook, as text.
-
-    The header is the first row with the wanted columns. A row of units under it, and remarks under
-    the table, are set aside and noted.
-    """
-    sheets = _chosen(_sheets(path), sheet, path)
-    headers = {
-        name: header_of(
-            ([text.strip() for text in _texts(row)] for row in rows[:HEADER_ROWS]), find
-        )
-        for name, rows in sheets.items()
-    }
-    good = [name for name, header in headers.items() if header.whole]
-    if len(good) > 1:
-        mend = f"--sheet with one of: {', '.join(good)}"
-        raise TableError(
-            [Fault("APL-A13", "several sheets would do", "one a year?", mend, str(path))]
-        )
-    name = good[0] if good else max(headers, key=lambda name: len(headers[name].columns))
-    refuse_if(headers[name].faults)
-    return _sheet_columns(sheets[name], headers[name], name)
-
-
-def _sheets(path: Path) -> dict[str, list[list[Any]]]:
-    from python_calamine import CalamineWorkbook
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > XLSX_LIMIT:
-            bomb = _file_fault("APL-K02", f"{size:,} bytes once unpacked", path, "save it as CSV")
-            raise ResourceError(bomb.faults)
-        book = CalamineWorkbook.from_path(str(path))
-        return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except AplError:
-        raise
-    except Exception as error:  # zipfile's, calamine's and the system's own kinds: all say damaged
-        raise _file_fault("APL-A14", f"damaged: {_first_line(error)}", path, "resave it") from None
-
-
-def _chosen(
-    sheets: dict[str, list[list[Any]]], asked: str | None, path: Path
-) -> dict[str, list[list[Any]]]:
-    """The sheet of that name, or whose name ends so (``2024``); every sheet where none is asked."""
-    if asked is None and sheets:
-        return sheets
-    names = [n for n in sheets if n == asked] or [n for n in sheets if n.endswith(f" {asked}")]
-    if len(names) != 1:
-        mend = f"--sheet with one of: {', '.join(sheets)}"
-        raise TableError([Fault("APL-A08", "no such sheet", f"asked: {asked!r}", mend, str(path))])
-    return {names[0]: sheets[names[0]]}
-
-
-def _sheet_columns(rows: list[list[Any]], header: Header, name: str) -> Raw:
-    body = list(enumerate(map(_texts, rows[header.at + 1 :]), header.at + 2))
-    places = [header.cells.index(wanted) for wanted in header.wanted]
-    aside = [
-        number
-        for number, row in body
-        if any(row) and (_is_remark(row) or (number == header.at + 2 and _is_units(row, places)))
-    ]
-    kept = [row for number, row in body if any(row) and number not in set(aside)]
-    columns = {
-        wanted: pa.array([row[place] or None for row in kept], pa.string())
-        for wanted, place in zip(header.wanted, places, strict=True)
-    }
-    notes = [f"sheet {name!r}, header on row {header.at + 1}"]
-    if aside:
-        notes.append(f"rows {aside} hold units or notes, not data: set aside")
-    return Raw(pa.table(columns), header.ignored, tuple(notes))
-
-
-def _is_remark(row: list[str]) -> bool:
-    """One sentence alone in its row; a code has no space, and is kept though it be alone."""
-    filled = [cell for cell in row if cell]
-    return len(filled) == 1 and any(map(str.isspace, filled[0]))
-
-
-def _is_units(row: list[str], places: list[int]) -> bool:
-    """No value in the first column, and words in the others."""
-    return not row[places[0]] and not any(
-        cell.replace(",", ".").replace(".", "", 1).isdigit() for cell in row
-    )
-
-
-def _texts(row: Sequence[Any]) -> list[str]:
-    return [_text(cell) for cell in row]
-
-
-def _text(cell: Any) -> str:
-    """A cell as text; a whole number without its point."""
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else repr(cell)
-    return str(cell)
 
 
 def _opened(path: Path) -> pa.NativeFile:

@@ -233,4 +233,6 @@ def unpack(data: U8, word: U32, page: I64, values: Any, words: int, out: Any) ->
                 for p in range(done, done + many):
                     out[p] = value
             done += many
+        if at != end:  # it is something else: the levels of a column that says that it has none
+            return -1
     return 0 if done == out.size and most < words else -1

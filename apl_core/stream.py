@@ -25,6 +25,7 @@ from apl_core import chunks, kernels_stream
 from apl_core.catchment import SELF_PAIR, Catchment
 from apl_core.errors import Fault, FileError, refuse_if
 from apl_core.exact import F64, frozen
+from apl_core.limits import refuse_pairs
 from apl_core.stream_faults import (
     as_arrow,
     double_among,
@@ -341,8 +342,11 @@ def read_streamed(
     near: list[Columns] = []
 
     def passed(parts: Iterable[Part]) -> Iterator[Part]:
+        kept = 0
         for part in parts:
             near.append((part.origin, part.destination, part.minutes))
+            kept += part.origin.size
+            refuse_pairs(path, kept)
             yield part
 
     with ThreadPoolExecutor(threads) as pool:

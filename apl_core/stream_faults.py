@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl_core import files, kernels_stream
-from apl_core.catchment import _double_pairs, _missing_self, _unknown_codes
+from apl_core.catchment import _double_pairs, _missing_self, unknown_codes
 from apl_core.errors import SHOWN, Fault
 from apl_core.exact import F64, I64, frozen
 from apl_core.schema import schema
@@ -161,11 +161,11 @@ def unknown_ends(parts: Sequence[Part], first_row: Sequence[int]) -> Iterator[Fa
             if one.column == column
         ]
         if told:
-            codes = pa.array(dict.fromkeys(code for one in told for code in one.codes), pa.string())
-            nowhere = np.full(len(codes), -1, np.int32)
-            fault = _unknown_codes(pa.table({column: codes}), column, nowhere)[0]
-            rows = tuple(row for one in told for row in one.rows)[:SHOWN]
-            yield replace(fault, rows=rows, count=sum(one.count for one in told))
+            first: dict[str, int] = {}
+            for one in told:  # in the order of the file
+                for code, row in zip(one.codes, one.rows, strict=True):
+                    first.setdefault(code, row - 1)
+            yield unknown_codes(column, first, sum(one.count for one in told))
 
 
 # --- pairs -------------------------------------------------------------------------------------

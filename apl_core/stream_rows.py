@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from apl_core import files
-from apl_core.errors import SHOWN, Fault, TableError
+from apl_core.catchment import first_rows
+from apl_core.errors import Fault, TableError
 from apl_core.exact import F64
 from apl_core.schema import schema
 from apl_core.tables import checked, notes_of
@@ -85,7 +86,7 @@ class Unknown:
     """Codes of a column that the territory does not have."""
 
     column: str
-    rows: tuple[int, ...]  # the first, from 1
+    rows: tuple[int, ...]  # the first of each code, from 1
     codes: tuple[str, ...]  # each once
     count: int
 
@@ -118,7 +119,7 @@ def checked_rows(table: pa.Table, block: Block, land: Territory) -> Rows:
         return Rows(table.num_rows, *NO_ROWS, faults=tuple(error.faults))
     ends = [land.positions(read.column(end)) for end in ENDS]
     unknown = [
-        _unknown(read.column(name), name, np.flatnonzero(at < 0))
+        _unknown(read.column(name), name, at < 0)
         for name, at in zip(ENDS, ends, strict=True)
         if at.min(initial=0) < 0
     ]
@@ -134,9 +135,9 @@ def checked_rows(table: pa.Table, block: Block, land: Territory) -> Rows:
     )
 
 
-def _unknown(column: pa.ChunkedArray, name: str, at: Any) -> Unknown:
-    codes = column.take(pa.array(at[:100_000])).cast(pa.string()).unique().to_pylist()
-    return Unknown(name, tuple(int(p) + 1 for p in at[:SHOWN]), tuple(map(str, codes)), at.size)
+def _unknown(column: pa.ChunkedArray, name: str, bad: Any) -> Unknown:
+    first = first_rows(column, bad)
+    return Unknown(name, tuple(row + 1 for row in first.values()), tuple(first), int(bad.sum()))
 
 
 def plain_minutes(minutes: F64) -> bool:

@@ -85,7 +85,7 @@ def rows_of_text(block: Block, land: Territory) -> Iterator[Rows]:
 def _plain_text(block: Block, land: Territory) -> Rows | None:
     """Lines of known codes and plain numbers; None: something in them wants a closer look.
 
-    (By pyarrow's reader, as dictionaries and float64, it takes seven times as long.)
+    (By pyarrow's reader, as dictionaries and float64, it takes three to four times as long.)
     """
     text, short = block.text, _short_words(land)
     wanted = {header: column for column, header in block.columns}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl_core import files
+from apl_core import files, limits, workbooks
 from apl_core.convert import Column, converted
 from apl_core.errors import Fault, refuse_if
 from apl_core.schema import Field, recognise, schema
@@ -65,6 +65,8 @@ def read_table(
         The data; all faults together.
     FileError
         The file.
+    ResourceError
+        It would take more memory than there is, or comes to more than such a file holds.
 
     Examples
     --------
@@ -98,12 +100,13 @@ understood'])
         return encoded and shape.field(column).type in ("integer", "number")
 
     kind = files.kind_of(path)
+    limits.refuse_scarce({str(path): memory_of(path, name)})
     if kind == "parquet":
         raw = files.read_parquet(path, find, repeats, codes, numbers)
     elif kind == "csv":
         raw = files.read_csv(path, find, is_text)
     else:
-        raw = files.read_xlsx(path, find, sheet)
+        raw = workbooks.read_xlsx(path, find, sheet)
     notes = list(raw.notes)
     if raw.ignored:
         notes.append(f"columns ignored: {', '.join(raw.ignored)}")
@@ -174,6 +177,16 @@ def checked(
     if said:
         kept[NOTES] = json.dumps(said, ensure_ascii=False).encode()
     return pa.table(columns).replace_schema_metadata(kept or None)
+
+
+def memory_of(path: Path, name: str) -> int:
+    """The bytes that a table takes in memory, at least; its optional columns do not count.
+
+    Raises
+    ------
+    ResourceError
+    """
+    return limits.memory_of(path, sum(not field.optional for field in schema(name).fields))
 
 
 def _is_known(values: pa.ChunkedArray, field: Field, known: Territory | None) -> bool:

@@ -21,8 +21,9 @@ from apl_core import Catchment, Fault, FileError, Territory, refuse_if
 from apl_core.blockwise import Blockwise, Summed
 from apl_core.exact import F64
 from apl_core.files import SUFFIXES
+from apl_core.limits import refuse_scarce, refuse_url
 from apl_core.stream import Streamed, read_streamed
-from apl_core.tables import checked, read_table
+from apl_core.tables import checked, memory_of, read_table
 from apl_core.workers import Workers
 
 TIMES = "temps_de_parcours"
@@ -134,6 +135,10 @@ def start_inputs(
         return _brought(jobs, Inputs(given, {}, {}, False), cog)
     files = input_files(Path(source), required)
     stamps = {name: stamp_of(path) for name, path in files.items()}
+    whole = apart or cog is not None or rules is None or TIMES not in files
+    large = not whole and _is_large(files[TIMES])
+    held = [name for name in files if name != TIMES or not (apart or large)]
+    refuse_scarce({str(files[n]): memory_of(files[n], n) for n in held})
     communes = jobs.start(partial(read_table, files["communes"], "communes"))
     # all other tables wait for the codes: until then the second worker hashes
     asked = files if hashed else {}
@@ -151,8 +156,6 @@ def start_inputs(
         how: dict[str, Any] = {"choose": choose.get(TIMES), "self_pair": self_pair}
         return read_streamed(files[TIMES], land, within=rules.decay.limit, progress=progress, **how)
 
-    whole = apart or cog is not None or rules is None or TIMES not in files
-    large = not whole and _is_large(files[TIMES])
     done = {"communes", TIMES} if apart or large else {"communes"}
     others = {name: jobs.start(partial(read, name)) for name in files if name not in done}
     pairs = None
@@ -283,6 +286,7 @@ def input_files(folder: Path, required: Groups = REQUIRED) -> dict[str, Path]:
     FileError
         No such folder, a table missing, or one given twice; all together.
     """
+    refuse_url(folder)
     if not folder.is_dir():
         why = f"{folder.absolute()} is not a folder"
         mend = "name a folder of tables: communes.csv, temps_de_parcours.parquet, …"
@@ -310,10 +314,21 @@ def input_files(folder: Path, required: Groups = REQUIRED) -> dict[str, Path]:
     )
     _complete(found, str(folder), required)
     files = {name: paths[0] for name, paths in found.items()}
+    refuse_if(map(_endless, filter(_is_endless, files.values())), FileError)
     # communes first, which all else needs, then the largest: readers end at about the same time
     return dict(
         sorted(files.items(), key=lambda i: (i[0] != "communes", -i[1].stat().st_size, i[0]))
     )
+
+
+def _is_endless(path: Path) -> bool:
+    """A pipe or a device: to hash it would take for ever. (A folder is told where it is read.)"""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _endless(path: Path) -> Fault:
+    why, mend = f"{path.absolute()} is a pipe or a device", "write it to a file first"
+    return Fault("APL-A11", "not a regular file", why, mend, str(path))
 
 
 def _complete(found: Mapping[str, Any], where: str, required: Groups) -> None:

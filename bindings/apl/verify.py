@@ -162,7 +162,7 @@ def _place(out: Path) -> tuple[Path, str]:
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
-        told = whole.read(path)
+        told = {} if _is_endless(path) else whole.read(path)
     except (OSError, ValueError) as error:
         raise FileError([_none(path, f"it cannot be read: {error}")]) from None
     if told is None:
@@ -185,6 +185,8 @@ def _outputs(told: Mapping[str, Any], folder: Path) -> Iterator[Held]:
 
 def _held(path: Path, role: str, size: Any, sha: Any) -> Held:
     try:
+        if _is_endless(path):
+            return Held(path.name, role, DIFFERS, size, sha, "a pipe or a device")
         bytes_there = path.stat().st_size
         if bytes_there != size:
             return Held(path.name, role, DIFFERS, size, sha, f"{bytes_there:,} bytes")
@@ -196,6 +198,11 @@ def _held(path: Path, role: str, size: Any, sha: Any) -> Held:
     if there != sha:
         return Held(path.name, role, DIFFERS, size, sha, f"sha256 {there}")
     return Held(path.name, role, SAME, size, sha)
+
+
+def _is_endless(path: Path) -> bool:
+    """A pipe or a device, which is not to be read to its end."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _itself(told: Mapping[str, Any], name: str) -> Held:

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from apl.parameters import Parameters
     from apl_core.workers import Workers
 
-Existing = click.Path(path_type=Path)
+
+class _Place(click.Path):
+    """A path of this machine; the address of something on a network is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" in str(value):
+            from apl_core.limits import refuse_url
+
+            refuse_url(value)
+        return super().convert(value, param, ctx)
+
+
+Existing = _Place(path_type=Path)
 # The rule of the BVCV (annexe, II) has one text at hand; `apl bvcv` names it in its summary.
 BVCV_TEXT = ("masseur_kinesitherapeute", date(2024, 3, 20))
 

@@ -20,7 +20,7 @@ from apl import whole
 from apl.counted import WOMEN, column_of, counted
 from apl.inputs import embedded, input_files, required_of
 from apl.law import Rules, rules
-from apl.outputs import MANIFEST, sha256
+from apl.outputs import FINGERPRINT, MANIFEST, fingerprint, sha256
 from apl.parameters import Parameters
 from apl.scenarios.situation import Situation, outcome, situation
 from apl_core import Fault, FileError, RuleError, UsageError, refuse_if
@@ -107,6 +107,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
     known = isinstance(found, dict) and {"inputs", "rules", "options", "outputs"} <= set(found)
     if not known or not any(name.startswith("apl_communes.") for name in found["outputs"]):
         raise FileError([_no_run(folder, f"{MANIFEST} is that of another command")])
+    if found.get(FINGERPRINT) != fingerprint(found):
+        title, why = "another manifest than the run's", "its fingerprint is not that of its words"
+        mend = "it was changed after the run: bring it back, or run again"
+        raise FileError([Fault("APL-I12", title, why, mend, str(path))])
     if found.get("simulation", {}).get("hold_cuts"):
         why = "its zones are by the cuts of the run before it"
         mend = "name that run, and add both changes to it"
