@@ -1,0 +1,1 @@
+"""Ours against the published: the same codes, the gaps, and what they may come from."""
