@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-nojit lint bench published mutation faults kills lock audit clean
+.PHONY: run test test-nojit lint bench published mutation faults kills fuzz soak lock audit clean
 
 run: $(VENV)/run
 	$(BIN)/apl run --profession masseur_kinesitherapeute --on 2025-06-06 --out out --overwrite
@@ -38,6 +38,10 @@ faults: $(VENV)/run
 kills: $(VENV)/run
 	$(BIN)/python benchmarks/kills.py
 
+# Two minutes: 200 national runs in one process; memory, open files and threads must not grow.
+soak: $(VENV)/run
+	$(BIN)/python benchmarks/soak.py
+
 # The versions and hashes of what a run needs; what PyPI knows against them, where it answers.
 lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet pip-tools
@@ -47,6 +51,11 @@ lock: $(VENV)/bin/python
 audit: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet pip-audit
 	$(BIN)/pip-audit --requirement requirements.lock --disable-pip
+
+# Half an hour: every reader on damaged files, in forks; findings stay in tests/fuzz_corpus/.
+fuzz: $(VENV)/test
+	APL_FUZZ_POSITIONS=100000 $(BIN)/python -m pytest tests/test_fuzz.py
+	$(BIN)/python benchmarks/fuzz.py
 
 # About an hour: mutants of the law's modules, in a copy; tests/MUTATION.md has the last result.
 mutation: $(VENV)/mutation

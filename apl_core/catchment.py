@@ -8,8 +8,10 @@ need for fixed bits and threads, is not built (15 ms for the nation).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,10 @@ from apl_core.errors import (
     Fault,
     RuleError,
     Whole,
-    at_rows,
     listed,
     refuse_if,
     refuse_lacking,
+    shown,
 )
 from apl_core.exact import F64, I64, frozen
 from apl_core.schema import schema
@@ -300,28 +302,53 @@ def _checked_minutes(column: pa.ChunkedArray) -> tuple[NDArray[Any], F64, list[F
 
 
 def _unknown_codes(table: pa.Table, column: str, positions: I32) -> list[Fault]:
-    """The distinct codes that the communes do not have, with their rows."""
+    """The codes that the communes do not have."""
     if positions.min(initial=0) >= 0:
         return []
-    at = np.flatnonzero(positions < 0)
-    codes = table.column(column).take(pa.array(at[:100_000])).cast(pa.string())
-    distinct = codes.unique().to_pylist()
-    named = {
-        **at_rows(at, table.column(column)),
-        "values": tuple(str(code) for code in distinct[:SHOWN]),
-    }
-    return [
-        Fault(
-            "APL-C02",
-            "a pair whose end is in no commune",
-            f"{len(distinct):,} codes are not in the table of communes: they have no inhabitants "
-            "and no zone",
-            "use one vintage of codes in both tables, or remove the pairs of these places",
-            TABLE,
-            column,
-            **named,
-        )
-    ]
+    bad, codes = positions < 0, table.column(column)
+    every = Whole(np.flatnonzero(bad), codes)
+    return [unknown_codes(column, first_rows(codes, bad), int(bad.sum()), every)]
+
+
+def unknown_codes(
+    column: str, first: Mapping[str, int], count: int, every: Whole | None = None
+) -> Fault:
+    """The fault of codes that the communes do not have, each with the `first_rows` it stands in.
+
+    (The first rows of all, rejected, are in a sorted table those of one code.)
+    """
+    return Fault(
+        "APL-C02",
+        "a pair whose end is in no commune",
+        f"{len(first):,} codes are not in the table of communes: they have no inhabitants and no "
+        "zone",
+        "use one vintage of codes in both tables, or remove the pairs of these places",
+        TABLE,
+        column,
+        tuple(row + 1 for row in islice(first.values(), SHOWN)),
+        tuple(islice(first, SHOWN)),
+        count,
+        every,
+    )
+
+
+def first_rows(column: pa.ChunkedArray, bad: NDArray[np.bool_]) -> dict[str, int]:
+    """Each value of the rows that ``bad`` marks, and the first of them, from 0, that has it.
+
+    >>> first_rows(pa.chunked_array([["b", "a"], ["b", "c"]]), np.array([True, False, True, True]))
+    {'b': 0, 'c': 3}
+    """
+    first: dict[str, int] = {}
+    done = 0
+    for chunk in column.chunks:
+        at = np.flatnonzero(bad[done : done + len(chunk)])
+        codes = chunk.take(pa.array(at)).cast(pa.string()).dictionary_encode("encode")
+        # words of a dictionary stand in the order in which they come first
+        come = np.unique(column_values(codes.indices, np.int32), return_index=True)[1]
+        for code, row in zip(codes.dictionary.to_pylist(), at[come].tolist(), strict=True):
+            first.setdefault(shown(code), done + row)
+        done += len(chunk)
+    return first
 
 
 def _double_pairs(origin: I32, destination: I32, rows: I64, table: pa.Table) -> list[Fault]:

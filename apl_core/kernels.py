@@ -41,7 +41,8 @@ def _cache_folder() -> Path | None:
     folder = base / "apl" / "numba" / named[:16]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix" and folder.stat().st_mode & 0o022:
+        found = folder.stat()
+        if os.name == "posix" and (found.st_mode & 0o022 or found.st_uid != os.getuid()):
             return None
         with tempfile.TemporaryFile(dir=folder):
             pass

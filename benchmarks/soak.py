@@ -5,9 +5,9 @@
 The embedded country is written to Parquet once, and each run writes over the results of the one
 before. Memory is what the system counts as resident, the median of ten runs on end: an allocator
 gives back when it likes, not when it is asked. Beside it stand what Arrow holds, how many objects
-Python's collector follows, open files and threads. Exit 1 where, from the runs that let it settle
-to the last ones, memory has grown by more than 2 %, or files or threads by one, or where the
-results of two runs differ.
+Python's collector follows (one more a run is kept here), open files and threads. Exit 1 where, from
+the runs that let it settle to the last ones, memory has grown by more than 2 %, or files or threads
+by one, or where the results of two runs differ.
 """
 
 from __future__ import annotations

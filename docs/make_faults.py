@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +38,13 @@ how to mend it. All faults of a stage come together, before anything is written;
 are shown, and all of them are in `OUT.faults.csv` beside the output (for data, exit 3, and zonings,
 exit 8), which the next run that succeeds removes. `--json` says the same as one object.
 
-* **error**: refused. * **notice**: said on the summary and in `manifeste.json`; refused under
-`--strict`, all together, before anything is written. * **handled**: dealt with, and said where it
-changed something. In messages, … stands for what the case at hand fills in.
+* **error**: refused.
+* **notice**: said on the summary and in `manifeste.json`; refused under `--strict`, all together,
+  before anything is written.
+* **handled**: dealt with, and said where it changed something.
+
+Under each fault stand its messages, as title — why — how to mend it, and where they are in the
+code; … stands for what the case at hand fills in.
 """
 
 
@@ -125,13 +129,29 @@ def _template(node: ast.expr) -> str:
 def page() -> str:
     """The page."""
     known, found = catalogue(), places()
-    lines = [HEAD]
+    lines = [HEAD, *_table(known), ""]
     for letter, title in FAMILIES.items():
         rows = {name: entry for name, entry in known.items() if name[4] == letter}
         lines += [f"## {letter}. {title}", ""]
         for name, entry in rows.items():
             lines += [*_entry(name, entry, found.get(name, [])), ""]
     return "\n".join([*lines, *_count()]) + "\n"
+
+
+def _table(known: Mapping[str, Entry]) -> Iterator[str]:
+    yield from ("## All of them", "", "| fault | severity | exit | status | test, or why not |")
+    yield "|---|---|---|---|---|"
+    for name, entry in known.items():
+        title = f"{name} {entry.title}"
+        why = f"`{entry.test.partition('::')[2]}`" if entry.test else entry.why_not
+        cells = (f"[{name}](#{anchor(title)}) {entry.title}", entry.severity, entry.exit or "–",
+                 entry.status, why)  # fmt: skip
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def anchor(title: str) -> str:
+    """Where a title of the page is, as GitHub names it."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def _entry(name: str, entry: Entry, where: list[Place]) -> Iterator[str]:
@@ -144,11 +164,12 @@ def _entry(name: str, entry: Entry, where: list[Place]) -> Iterator[str]:
         yield from ("", f"{entry.why_not[0].upper()}{entry.why_not[1:]}.")
     if entry.mend:
         yield from ("", f"To mend it: {entry.mend}.")
-    if where:
+    told = [place for place in dict.fromkeys(where) if place.texts]
+    if told:
         yield ""
-    for place in dict.fromkeys(where):
+    for place in told:
         said = " — ".join(" ".join(text.split()) for text in place.texts)
-        yield f"* `{place.module}`" + (f": {said}" if said else "")
+        yield f"* {said} (`{place.module}`)"
     if entry.test:
         yield ""
         yield f"Test: `{entry.test}`"

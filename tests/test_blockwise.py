@@ -73,7 +73,7 @@ def by_blocks(
     """Ratio, access and facts; blocks of ``size`` rows or bytes at least."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("apl_core.stream_files.ROWS", size)
-        patch.setattr("apl_core.stream_files.BYTES", size)
+        patch.setattr("apl_core.stream_text.BYTES", size)
         steps = Blockwise(path, land, LEGAL, workers, self_pair=self_pair)
         summed = steps.first(demand)
     assert summed.arithmetic(supply, demand) == "exact"

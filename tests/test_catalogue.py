@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +24,7 @@ PAPER = ROOT / "data_schemas"
 SKETCHED = 116  # faults of the first catalogue
 
 
+@cache
 def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("make_faults", ROOT / "docs" / "make_faults.py")
     assert spec is not None
@@ -51,6 +54,25 @@ def test_what_is_answered_stands_in_the_code() -> None:
             assert name in places or entry.why_not or entry.test, name
         if entry.status != "answered" and entry.severity == "error":
             assert entry.why_not, name
+
+
+def test_what_may_be_refused_under_strict_says_how_to_mend_it() -> None:
+    noticed = re.compile(r'Notice\(\s*"(APL-[A-Z]\d\d)"')
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "bindings").rglob("*.py"))
+    said = {name for text in texts for name in noticed.findall(text)}
+    assert len(said) >= 20
+    for name in said:
+        entry = catalogue()[name]
+        assert entry.mend or entry.severity == "handled", name
+
+
+def test_every_fault_is_in_the_table_of_the_page() -> None:
+    made = generator()
+    lines = made.PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| [APL-")]
+    assert len(rows) == len(catalogue())
+    anchors = {made.anchor(line[4:]) for line in lines if line[:4] == "### "}
+    assert all(re.search(r"\(#(.+?)\)", row)[1] in anchors for row in rows)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", [n for n, e in catalogue().items() if e.status == "answered"])

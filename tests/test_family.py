@@ -315,7 +315,7 @@ def test_a_vector_is_checked(name: str) -> None:
     for supply, demand in ((good, bad), (bad, good), (good, -good)):
         with pytest.raises(TableError):
             FAMILY[name](pairs, supply, demand, decay_of(name))
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(TableError, match="shape"):
         FAMILY[name](pairs, np.ones(2), good, decay_of(name))
 
 

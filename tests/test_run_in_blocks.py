@@ -81,3 +81,17 @@ def test_workers_want_a_file() -> None:
                                     "2025-06-06", "--out", "o", "--scheduler", "threads"],
                               standalone_mode=False)  # fmt: skip
     assert "goes with a folder" in str(done.exception)
+
+
+def test_a_large_file_is_read_in_blocks_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = folder(tmp_path)
+    asked = [str(source), "--profession", "masseur_kinesitherapeute", "--on", "2025-06-06",
+             "--time", "HP", "--format", "csv", "--out"]  # fmt: skip
+    for out, large in (("whole", 1 << 26), ("blocks", 0)):
+        monkeypatch.setattr("apl.inputs.LARGE", large)
+        done = CliRunner().invoke(cli, ["run", *asked, str(tmp_path / out)])
+        assert done.exit_code == 0, done.output
+    for file in (tmp_path / "whole").iterdir():
+        assert file.read_bytes() == (tmp_path / "blocks" / file.name).read_bytes(), file.name

@@ -16,7 +16,7 @@ from test_worked_example import PARAMETERS, written
 
 import apl
 from apl.commands.scenarios import simulate as command
-from apl.outputs import MANIFEST
+from apl.outputs import FINGERPRINT, MANIFEST, fingerprint
 from apl.scenarios.opened import open_run
 from apl.scenarios.simulate import simulate
 from apl_core import AplError, Fault, FileError, RuleError, UsageError
@@ -144,6 +144,10 @@ def test_a_run_that_is_not_what_it_was_is_refused(tmp_path: Path) -> None:
     manifest = json.loads((kept / MANIFEST).read_text(encoding="utf-8"))
     manifest["rules"]["values"]["zoning"]["astride"] = "include"
     (kept / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(FileError, match="another manifest than the run's"):
+        open_run(kept, source)
+    manifest[FINGERPRINT] = fingerprint(manifest)
+    (kept / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(RuleError, match="another law than the run's"):
         open_run(kept, source)
 
@@ -153,6 +157,7 @@ def test_a_run_on_tables_in_memory_is_for_python(tmp_path: Path) -> None:
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     for entry in manifest["inputs"]:
         entry.pop("sha256")
+    manifest[FINGERPRINT] = fingerprint(manifest)
     (out / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(FileError, match="a run without input files"):
         open_run(out, source)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from apl.bvcv import aggregate
     from apl.bvcv import build as build_bvcv
     from apl.cog import History
+    from apl.compared.comparison import Comparison, compare
     from apl.conversion import Cog, converted
+    from apl.explained.explain import explain
     from apl.indicator import access
     from apl.law import Rules, rules
     from apl.live import Live
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from apl_core.errors import (
         AplError,
         FileError,
+        GapError,
         MarginError,
         ResourceError,
         RuleError,
@@ -65,8 +68,10 @@ _HOME = {
     "apl.aids.benefits": ("contracts", "zone_benefits"),
     "apl.aids.payments": ("contract_payments",),
     "apl.bvcv": ("aggregate", "build_bvcv"),
+    "apl.explained.explain": ("explain",),
     "apl.indicator": ("access",),
     "apl.cog": ("History",),
+    "apl.compared.comparison": ("Comparison", "compare"),
     "apl.conversion": ("Cog", "converted"),
     "apl.law": ("Rules", "rules"),
     "apl.live": ("Live",),
@@ -98,6 +103,7 @@ _HOME = {
     "apl_core.errors": (
         "AplError",
         "FileError",
+        "GapError",
         "MarginError",
         "ResourceError",
         "RuleError",
@@ -142,9 +148,11 @@ __all__ = [
     "Blockwise",
     "Catchment",
     "Cog",
+    "Comparison",
     "Epanechnikov",
     "Exponential",
     "FileError",
+    "GapError",
     "Gaussian",
     "History",
     "Live",
@@ -178,11 +186,13 @@ __all__ = [
     "build_bvcv",
     "checked",
     "classify",
+    "compare",
     "contract_payments",
     "contracts",
     "converted",
     "demand",
     "e2sfca",
+    "explain",
     "i2sfca",
     "kd2sfca",
     "lifted",

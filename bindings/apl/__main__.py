@@ -10,12 +10,14 @@ import traceback
 
 import click
 
-from apl.commands import machine, national, regional, results, scenarios
+from apl.commands import compare, explain, machine, national, regional, results, scenarios
 from apl.commands.shared import cli
 
 DEFECT, RESOURCES, INTERRUPTED, TERMINATED, CLOSED_PIPE = 1, 7, 130, 143, 141
 __all__ = [
     "cli",
+    "compare",
+    "explain",
     "machine",
     "main",
     "national",

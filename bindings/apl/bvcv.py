@@ -8,7 +8,7 @@ canton codes equal a living area's). Arrondissements of Paris, Lyon and Marseill
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 
 from apl.blocks import UnitRules
 from apl.counted import column_of, counted
+from apl.given import odd, typed
 from apl.law import Rules
 from apl.mergers import located, merge, moved_poles
 from apl_core import Fault, TableError, Territory, exact_sums, refuse_if
-from apl_core.convert import Column, mask
+from apl_core.convert import mask
 from apl_core.errors import at_rows, listed, refuse_lacking
-from apl_core.schema import schema
 from apl_core.territory import column_values
-from apl_core.values import value_faults
 
 F64 = NDArray[np.float64]
 
@@ -303,15 +302,16 @@ def aggregate(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
 
 def _aggregated(result: pa.Table, communes: pa.Table, rules: Rules, counting: str) -> pa.Table:
     refuse_lacking(result, "apl", "code_commune", *SCORES)
-    refuse_lacking(communes, "communes", "code_commune", "code_region", "code_bvcv", counting)
+    people = dict.fromkeys(("population", counting))
+    refuse_lacking(communes, "communes", "code_commune", "code_region", "code_bvcv", *people)
+    communes = typed(communes, "communes", *people, where="communes")
+    result = typed(result, "apl_publie", *SCORES, where="apl")
     order = (land := Territory.from_table(communes)).positions(communes.column("code_commune"))
     if not len(land):
         raise TableError([_no_commune()])
     at = land.positions(result.column("code_commune"))
-    numbers = {name: result.column(name).cast(pa.float64()) for name in SCORES}
-    result = pa.table({"code_commune": result.column("code_commune"), **numbers})
-    people = dict.fromkeys(("population", counting))
-    refuse_if([*_people_faults(communes, people), *_result_faults(result, communes, at, order)])
+    strange = odd(communes, "communes", *people, where="communes")
+    refuse_if([*strange, *_result_faults(result, communes, at, order)])
     n = len(land)
     apl, standard = np.full(n, np.nan), np.zeros(n)
     here = np.flatnonzero(at >= 0)  # another commune has no APL, as was checked: nothing is lost
@@ -414,12 +414,6 @@ def _area_faults(units: pa.Array, empty: NDArray[np.bool_], tied: NDArray[np.boo
     return faults
 
 
-def _people_faults(communes: pa.Table, names: Iterable[str]) -> Iterator[Fault]:
-    for name in names:
-        field = schema("communes").field(name)
-        yield from value_faults(Column(communes.column(name), field, "communes"))
-
-
 def _result_faults(
     result: pa.Table, communes: pa.Table, at: NDArray[np.int32], order: NDArray[np.int32]
 ) -> Iterator[Fault]:
@@ -437,9 +431,7 @@ def _result_faults(
     alien = (at < 0) & mask(pc.is_valid(value))
     yield from _coded("APL-C14", unknown, "they would be in no zone", vintage, codes, alien)
     yield from _coded("APL-D05", "duplicate key", ONCE, "keep one of these rows", codes, twice)
-    for name in SCORES:
-        field = schema("apl_publie").field(name)
-        yield from value_faults(Column(result.column(name), field, "apl"))
+    yield from odd(result, "apl_publie", *SCORES, where="apl")
     yield from _coded("APL-D01", "missing value", missing, "give it", codes, lost, SCORES[1])
 
 

@@ -49,7 +49,8 @@ def faults(name: str, table: pa.Table, communes: pa.Table | None = None) -> Iter
     >>> [(one.fault, one.values, one.mend) for one in faults("offre", offre, communes)]
     [('APL-C07', ('75056',), 'give the FTE of each arrondissement')]
     """
-    columns = () if name in WITHOUT else COLUMNS.get(name, ("code_commune",))
+    named = () if name in WITHOUT else COLUMNS.get(name, ("code_commune",))
+    columns = [column for column in named if column in table.column_names]  # in blocks: none
     theirs = set() if communes is None else _worded(communes.column("code_commune"))
     worded = set[str]().union(*(_worded(table.column(column)) for column in columns))
     if not _mixed(worded, theirs):  # by the words of dictionaries: 45 ms of a run's, else

@@ -60,10 +60,14 @@ def two_steps(
     Raises
     ------
     TableError
-        Supply in a commune that no pair of the table reaches.
+        Supply in a commune that no pair of the table reaches; vectors of another length, or of no
+        quantities.
     AplError
         A defect of ours: Σ demand · access is not the supply that somebody can reach.
     """
+    supply, demand = (
+        vector(x, name, len(pairs.land)) for x, name in ((supply, "supply"), (demand, "demand"))
+    )
     return solved(weighed(pairs, supply, rules), supply, demand, rules, threads=threads)
 
 

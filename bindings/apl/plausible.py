@@ -30,6 +30,7 @@ HEADINGS = {
     "medecins generalistes": "medecin_generaliste",
 }
 ENOUGH = 100  # communes; a smaller territory may well be odd
+HOUR = 60.0  # minutes; in seconds, times between communes are longer than that in number
 REACHING = 0.05  # share of communes that reach another; the nation's is 0.99
 SCALE = 2.0  # Σ standardised over Σ population; ages move a region's by a tenth
 
@@ -66,11 +67,18 @@ def lonely(pairs: Catchment | Pairs) -> NDArray[np.int64]:
 
 
 def times(pairs: Catchment | Pairs) -> None:
-    """Refuse half a matrix, and one in which hardly any commune reaches another: no minutes."""
+    """Refuse half a matrix, and one in which hardly any commune reaches another: no minutes.
+
+    In seconds no commune of any territory reaches another. In minutes that may be so of a few
+    islands: below a hundred communes none may, and some time has to be over an hour. Who meant
+    minutes leaves the pairs beyond reach out, and changes no figure by it.
+    """
     refuse_if(half(pairs))
     n = len(pairs.land)
     alone = lonely(pairs).size
-    if n >= ENOUGH and n - alone < REACHING * n and pairs.longest > pairs.within:
+    few = REACHING * n if n >= ENOUGH else 1
+    odd = pairs.within if n >= ENOUGH else max(pairs.within, HOUR)
+    if n > 1 and n - alone < few and pairs.longest > odd:
         raise TableError(
             [
                 Fault(
@@ -78,7 +86,8 @@ def times(pairs: Catchment | Pairs) -> None:
                     "times that are hardly minutes",
                     f"{alone:,} of {n:,} communes reach no other one within {pairs.within:g}; the "
                     f"longest time of the table is {pairs.longest:,.0f}",
-                    "are these seconds? divide by 60",
+                    "are these seconds? divide by 60; minutes beyond reach count for nothing, and "
+                    "may be left out",
                     "temps_de_parcours",
                     "minutes",
                 )

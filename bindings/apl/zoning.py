@@ -20,9 +20,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apl.blocks import ZoningRules
+from apl.given import odd, typed
 from apl.law import Rules
 from apl.provenance import stamped
-from apl_core import Fault, RuleError, TableError
+from apl_core import Fault, RuleError, TableError, refuse_if
 from apl_core.errors import at_rows, refuse_lacking
 from apl_core.territory import column_values
 
@@ -136,8 +137,8 @@ def rank(
     Raises
     ------
     TableError
-        An APL that is NaN or infinite; no population at all; ``inhabitants`` missing where each
-        region counts its own.
+        An APL or a population that is no number, an APL that is NaN or infinite; no population at
+        all; ``inhabitants`` missing where each region counts its own.
     """
     own = rules.blocks.get("attribution") == "own_inhabitants"
     if own and inhabitants is None:
@@ -163,6 +164,8 @@ class _Classified:
 def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _Classified:
     law = rules.zoning
     refuse_lacking(areas, "bvcv", "code_bvcv", "code_region", "population", "apl")
+    areas = typed(areas, "bvcv", "population", "apl", where="bvcv")
+    refuse_if(odd(areas, "bvcv", "population", where="bvcv"))
     units, without = _ordered(areas, outside, law)
     if not units.code or units.after[-1] <= 0:
         raise TableError([_nobody()])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import sys
+from pathlib import Path
 
 import openpyxl
 import pyarrow as pa
@@ -12,6 +15,7 @@ import pytest
 from faults.faulty import LAW, OFFRE, SOUND, STANDARD, Scene
 
 import apl.inputs
+from apl_core import AplError
 from apl_core.tables import read_table
 
 OFFER = pa.table({"code_commune": ["01001", "01002", "01004"], "etp": [1.0, 0.0, 2.0]})
@@ -157,3 +161,31 @@ def test_apl_a14_damaged_archive(scene: Scene) -> None:
     path.unlink()
     path = scene.write("offre.xlsx", b"PK\x03\x04 and no more", instead=False)
     scene.refused("APL-A14", code=5, table=str(path))
+
+
+@pytest.mark.parametrize("name", ["bvcv.parquet", "manifeste.json"])
+def test_apl_a11_pipe_or_device_among_results(scene: Scene, name: str) -> None:
+    """`apl verify` does not wait for it."""
+    assert scene.run().code == 0
+    path = scene.out / name
+    path.unlink()
+    if name == "bvcv.parquet":
+        path.symlink_to("/dev/zero")
+        manifest = scene.out / "manifeste.json"
+        told = json.loads(manifest.read_text())
+        told["outputs"][name]["bytes"] = 0  # what a device says that it has
+        manifest.write_text(json.dumps(told))
+    else:
+        os.mkfifo(path)
+    left = scene.apl("verify", scene.out, "--json")
+    assert left.code == 5
+    assert "a pipe or a device" in left.errors or "lists no outputs" in left.errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_apl_a11_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"communes\xff.csv")
+    path.write_text("code_commune\n01001\n")
+    with pytest.raises(AplError) as caught:
+        read_table(path, "communes")
+    assert (caught.value.fault, caught.value.exit_code) == ("APL-A11", 5)

@@ -82,6 +82,14 @@ def test_apl_b12_total_among_the_rows(scene: Scene) -> None:
     scene.refused("APL-B12", column="code_commune", rows=[4], values=["France entière"])
 
 
+def test_apl_b12_note_alone_under_a_text_file(scene: Scene) -> None:
+    for note in ("Source : INSEE", "TOTAL"):
+        scene.table(OFFRE).write_text(f"{SOUND[OFFRE]}{note}\n")
+        scene.refused("APL-B12", rows=[4], values=[note])
+    scene.table(OFFRE).write_text(f"{SOUND[OFFRE]}Source : INSEE\n01005,2,3\n")
+    scene.refused("APL-B09", rows=[4, 5])
+
+
 def test_apl_b12_note_under_the_table_of_a_workbook(scene: Scene) -> None:
     book = openpyxl.Workbook()
     for line in (*SOUND[OFFRE].split(), "Source : nobody"):

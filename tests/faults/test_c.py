@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from faults.faulty import COMMUNES, OFFRE, SOUND, STANDARD, TIMES, Scene
+from faults.faulty import AGES, COMMUNES, OFFRE, PEOPLE, SOUND, STANDARD, TIMES, Scene
 
 import apl
+from apl.conversion import converted
 from apl.noticed import field
-from apl_core import TableError
+from apl_core import Catchment, TableError, Territory
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 DAYS = (date(2022, 1, 1), date(2024, 1, 1))
@@ -65,6 +67,60 @@ def test_apl_c02_code_that_the_communes_do_not_have(scene: Scene) -> None:
     ]
 
 
+def test_apl_c02_each_code_with_the_first_row_that_has_it() -> None:
+    codes = [f"01{k:03}" for k in range(1, 31)]
+    land = Territory.from_codes(["75101"])
+    ends = {"origine": ["75101", *codes * 4000], "destination": ["75101"] * 120_001}
+    times = pa.table({**ends, "minutes": [0.0] * 120_001})
+    with pytest.raises(TableError) as caught:
+        Catchment.build(times, land)
+    (told,) = (one for one in caught.value.faults if one.fault == "APL-C02")
+    assert told.why.startswith("30 codes ")
+    assert (told.rows, told.values, told.count) == (
+        tuple(range(2, 22)), tuple(codes[:20]), 120_000,
+    )  # fmt: skip
+    assert list(told.cells())[-1] == (120_001, "01030")
+
+
+EVENTS = (  # 01002 goes into 01001, and is a delegated commune from then on; then 01003 is renamed
+    "32,2019-01-01,COM,01001,COM,01001\n32,2019-01-01,COM,01002,COM,01001\n",
+    "32,2019-01-01,COM,01002,COMD,01002\n",
+    "50,2021-01-01,COM,01003,COM,01004\n",
+)
+
+
+def moves(scene: Scene, *events: str) -> Path:
+    path = scene.place / "mouvements.csv"
+    head = "mod,date_effet,type_avant,code_avant,type_apres,code_apres\n"
+    path.write_text(head + "".join(events))
+    return path
+
+
+GONE = ["01002 (until 2018-12-31, then 01001)"]
+
+
+def test_apl_c02_code_of_another_year_with_its_successor(scene: Scene) -> None:
+    told_by = apl.read_table(moves(scene, EVENTS[0], EVENTS[2]), "mouvements")
+    offre = apl.read_table(scene.table(OFFRE), OFFRE)
+    day = date(2021, 1, 1)
+    with pytest.raises(TableError) as caught:
+        converted(offre, OFFRE, movements=told_by, since=day, to=day)
+    assert (caught.value.fault, list(caught.value.values)) == ("APL-C02", GONE)
+    assert caught.value.faults[0].title == "codes of no commune on 2021-01-01"
+    assert "looks like 20" in caught.value.faults[0].why
+    scene.refused(
+        "APL-C02", "--cog", "2030", "--movements", moves(scene, EVENTS[0]), table="mouvements"
+    )
+
+
+def test_apl_c03_two_vintages_of_codes_in_one_table(scene: Scene) -> None:
+    """No year has both 01002, which ended with 2018, and 01004, which began with 2021."""
+    path = moves(scene, EVENTS[0], EVENTS[2])
+    told = scene.refused("APL-C03", "--cog", "2021", "--movements", path, table=COMMUNES)
+    assert told["values"] == GONE
+    assert "2018 has 1 of the 1 that 2021 lacks" in told["why"]
+
+
 def test_apl_c04_merged_commune_in_several_bvcv() -> None:
     """It stays in the BVCV of the commune whose code it keeps, and the case is named."""
     built = merged((32, "01001", "01001"), (32, "01002", "01001"))
@@ -100,6 +156,58 @@ def test_apl_c07_city_beside_its_arrondissements() -> None:
     assert caught.value.fault == "APL-C07"
     assert "75056" in caught.value.values
     assert caught.value.exit_code == 3
+
+
+PARIS = {
+    COMMUNES: "75056,75,11,5,75056\n",
+    STANDARD: "75056,5\n",
+    OFFRE: "75056,1\n",
+    TIMES: "75101,75056,5\n",
+    AGES: "75056,0,5\n",
+    PEOPLE: "p9,75056,45,3783,69500,non\n",
+}
+
+
+@pytest.mark.parametrize("name", PARIS)
+def test_apl_c07_in_every_table_of_a_run(scene: Scene, name: str) -> None:
+    if name in (AGES, PEOPLE):
+        scene.by_age()
+    for path in scene.source.iterdir():
+        path.write_text(path.read_text().replace("01001", "75101").replace("01002", "75102"))
+    table = scene.table(name)
+    table.write_text(table.read_text() + PARIS[name])
+    column = "destination" if name == TIMES else "code_commune"
+    told = scene.refused("APL-C07", table=name)
+    told = next(one for one in scene.run().told["faults"]
+                if (one["fault"], one["column"]) == ("APL-C07", column))  # fmt: skip
+    rows = len(table.read_text().splitlines()) - 1
+    assert (told["rows"][-1], told["values"][-1]) == (rows, "75056")
+    assert "twice" in told["why"]
+
+
+def test_apl_c07_city_in_the_communes_and_arrondissements_elsewhere(scene: Scene) -> None:
+    scene.edit(COMMUNES, "01001", "75056").edit(OFFRE, "01001", "75101")
+    told = scene.refused("APL-C07", table=OFFRE, rows=[1], values=["75101"])
+    assert "each alone" in told["why"]
+
+
+def test_apl_c07_city_alone(scene: Scene) -> None:
+    """One level in all tables is no fault; which one is said."""
+    for path in scene.source.iterdir():
+        path.write_text(path.read_text().replace("01001", "75056"))
+    left = scene.run()
+    assert left.code == 0, left.errors
+    said = {one["fault"]: one["text"] for one in left.told["noticed"]}
+    assert said["APL-C07"].startswith("Paris (75056) is one commune here")
+    told = scene.refused("APL-C07", "--strict", "--overwrite", why=said["APL-C07"])
+    assert "by arrondissement" in told["mend"]
+
+
+def test_apl_c08_delegated_communes(scene: Scene) -> None:
+    path = moves(scene, *EVENTS)
+    told = scene.refused("APL-C08", "--cog", "2021", "--movements", path, table=COMMUNES)
+    assert told["values"] == GONE
+    assert "parts of another commune" in told["why"]
 
 
 def test_apl_c09_regions_that_are_missing() -> None:
@@ -156,6 +264,24 @@ def test_apl_c14_tables_of_different_communes(scene: Scene) -> None:
     law = ("--profession", "masseur_kinesitherapeute", "--on", "2025-06-06")
     asked = ["zone", published, scene.table(COMMUNES), *law, "--out", scene.out, "--json"]
     scene.refused("APL-C14", arguments=asked, column="code_commune", values=["01005"])
+
+
+def test_apl_c14_both_sides(scene: Scene) -> None:
+    scene.edit(STANDARD, "01002", "01005").edit(STANDARD, "01004", "01006")
+    told = scene.refused("APL-C14", table=STANDARD, values=["01005", "01006"])
+    assert told["why"] == (
+        "only in population_standardisee: 01005, 01006; only in communes: 01002, 01004"
+    )
+
+
+def test_apl_c14_vector_of_another_length() -> None:
+    land = Territory.from_codes(["01001", "01002"])
+    times = pa.table({"origine": ["01001"], "destination": ["01002"], "minutes": [5.0]})
+    pairs = Catchment.build(times, land, self_pair="0")
+    with pytest.raises(TableError) as caught:
+        apl.access(pairs, [1.0, 0.0, 2.0], [400.0, 900.0], LAW)  # type: ignore[arg-type]
+    assert (caught.value.fault, caught.value.table) == ("APL-C14", "supply")
+    assert apl.access(pairs, [1.0, 0.0], [400.0, 900.0], LAW).num_rows == 2  # type: ignore[arg-type]
 
 
 def test_apl_c15_region_that_is_not_settled() -> None:

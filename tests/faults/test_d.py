@@ -66,6 +66,20 @@ def test_apl_d04_times_in_seconds(scene: Scene) -> None:
     assert "seconds" in told["mend"]
 
 
+def test_apl_d04_times_in_seconds_in_a_small_territory(scene: Scene) -> None:
+    """Nobody reaches anybody, and a time is over an hour: three islands are not so far apart."""
+    for far, code in (("3600", 3), ("61", 3), ("60", 0), ("21", 0)):
+        slow = SOUND[TIMES].replace("12.5", far).replace(",14\n", f",{far}\n")
+        scene.table(TIMES).write_text(slow)
+        if code:
+            told = scene.refused("APL-D04", table=TIMES, column="minutes")
+            assert "3 of 3 communes reach no other one within 20" in told["why"]
+        else:
+            assert "3 communes" in scene.noticed("APL-E08")
+    scene.table(TIMES).write_text(slow.replace("01004,01001,21", "01004,01001,14"))
+    assert "2 communes" in scene.noticed("APL-E08")  # one pair within reach: these are minutes
+
+
 def test_apl_d05_key_given_twice(scene: Scene) -> None:
     scene.edit(OFFRE, "01002", "01001")
     scene.refused("APL-D05", column="code_commune", rows=[1, 2], values=["01001", "01001"])
@@ -118,6 +132,56 @@ def test_apl_d10_value_that_its_column_does_not_have(
 ) -> None:
     scene.by_age().edit(table, old, new)
     scene.refused("APL-D10", column=column, values=[value])
+
+
+def areas(**columns: object) -> pa.Table:
+    sound: dict[str, object] = {
+        "code_bvcv": ["01001", "01002"], "code_region": ["84", "84"], "population": [10, 20],
+        "population_standardisee": [10.0, 20.0], "apl": [50.0, 60.0],
+    }  # fmt: skip
+    return pa.table({**sound, **columns})
+
+
+@pytest.mark.parametrize("column", ["apl", "population"])
+def test_apl_d10_words_in_a_table_in_memory(column: str) -> None:
+    law = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    with pytest.raises(TableError) as caught:
+        apl.classify(areas(**{column: ["1", "many"]}), law)
+    assert (caught.value.fault, caught.value.table, caught.value.column) == (
+        "APL-D10", "bvcv", column,
+    )  # fmt: skip
+    assert (caught.value.rows, caught.value.values) == ((2,), ("many",))
+    result = areas().rename_columns(["code_commune", "r", "p", "population_standardisee", "apl"])
+    communes = areas().append_column("code_commune", areas()["code_bvcv"])
+    words = pa.array(["1", "many"])
+    if column == "apl":
+        result = result.set_column(result.column_names.index(column), column, words)
+    else:
+        communes = communes.set_column(communes.column_names.index(column), column, words)
+    with pytest.raises(TableError) as caught:
+        apl.aggregate(result, communes, law)
+    assert (caught.value.fault, caught.value.column) == ("APL-D10", column)
+    assert (caught.value.rows, caught.value.values) == ((2,), ("many",))
+
+
+def test_apl_d10_numbers_as_text_are_numbers() -> None:
+    law = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    words = apl.classify(areas(apl=["50", "60"], population=["10", "20.0"]), law)
+    assert words.equals(apl.classify(areas(), law))
+    with pytest.raises(TableError, match="APL-D03"):
+        apl.classify(areas(population=[10, -1]), law)
+    with pytest.raises(TableError, match="APL-D01"):
+        apl.classify(areas(population=[10, None]), law)
+
+
+def test_apl_d10_words_in_a_vector() -> None:
+    land = apl.Territory.from_codes(["01001", "01002"])
+    times = pa.table({"origine": ["01001"], "destination": ["01002"], "minutes": [5.0]})
+    pairs = apl.Catchment.build(times, land, self_pair="0")
+    law = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
+    with pytest.raises(TableError) as caught:
+        apl.access(pairs, ["many", "few"], [1.0, 2.0], law)  # type: ignore[arg-type]
+    assert (caught.value.fault, caught.value.table) == ("APL-D10", "supply")
 
 
 def test_apl_d11_parts_that_do_not_add_up(scene: Scene) -> None:

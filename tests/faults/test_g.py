@@ -53,13 +53,35 @@ def test_apl_g01_equal_apl_on_both_sides_of_a_cut() -> None:
     assert "01001, 01002" in said.text
 
 
-def test_apl_g02_bvcv_across_a_cut(scene: Scene) -> None:
-    """The reading is a parameter, with a name and two values at least."""
+@pytest.mark.parametrize(
+    ("reading", "persons", "inside"),
+    [
+        ("include", [10, 8, 82], True),
+        ("exclude", [10, 8, 82], False),
+        ("closest", [10, 8, 82], True),  # ends at 18, 3 over; else at 10, 5 short
+        ("closest", [14, 8, 78], False),  # 7 over, 1 short
+        ("include", [10, 5, 85], True),  # ends at the cut: it is not across
+        ("exclude", [10, 5, 85], True),
+    ],
+)
+def test_apl_g02_bvcv_across_a_cut(reading: str, persons: list[int], inside: bool) -> None:
+    """Of 100 persons 15 are in the lowest class; the reading is a parameter, with a name."""
+    law = apl.Parameters(readings={"zoning.astride": reading}).applied(LAW)
+    table = areas(10.0, 20.0, 30.0).set_column(2, "population", pa.array(persons))
+    ranking = apl.rank(table, law)
+    assert (ranking.bvcv.column("zone")[1].as_py() == LEAST) == inside
+    assert ranking.cuts[0].astride == (None if persons[1] == 5 else "01002")
+
+
+def test_apl_g02_is_asked_of_a_run(scene: Scene) -> None:
     path = scene.place / "parameters.toml"
-    for value in ("include", "exclude", "closest"):
+    found = []
+    for value in ("include", "exclude"):
         path.write_text(f'[readings]\n"zoning.astride" = "{value}"\n')
-        left = scene.run("--parameters", path, "--overwrite")
+        left = scene.run("--parameters", path, "--overwrite", "--format", "csv")
         assert left.code == 0, left.errors
+        found.append((scene.out / "bvcv.csv").read_bytes())
+    assert found[0] != found[1]
 
 
 def test_apl_g03_cut_that_rounding_would_decide() -> None:

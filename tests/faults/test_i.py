@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import errno
 import os
 import subprocess
@@ -73,6 +74,47 @@ def test_apl_i04_one_of_several_outputs_fails(
     scene.refused("APL-I02", "--overwrite", code=5)
 
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from apl.outputs import claimed
+with claimed(Path(sys.argv[1]), True):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_apl_i05_two_runs_in_one_folder(scene: Scene) -> None:
+    """Refused while the other lives; what a dead one left is in nobody's way."""
+    assert scene.run().code == 0
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(scene.out)], stdout=pipe) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"held\n"
+            told = scene.refused("APL-I05", "--overwrite", code=5, table=str(scene.out))
+            assert told["why"].startswith(f"process {other.pid} on ")
+        finally:
+            other.kill()
+    assert any(".lock-" in path.name for path in scene.out.iterdir())
+    assert scene.run("--overwrite").code == 0
+    assert not any(".lock-" in path.name for path in scene.out.iterdir())
+
+
+def test_apl_k05_symbolic_link_in_the_output_folder(scene: Scene) -> None:
+    """Nothing is written, nor taken away, where it leads."""
+    assert scene.run().code == 0
+    elsewhere = scene.place / "elsewhere"
+    for name in ("bvcv.parquet", "manifeste.json"):
+        path = scene.out / name
+        path.rename(elsewhere)
+        path.symlink_to(elsewhere)
+        scene.refused("APL-K05", "--overwrite", code=5, table=str(path))
+        path.unlink()
+        elsewhere.rename(path)
+    assert scene.run("--overwrite").code == 0
+
+
 def test_apl_i06_output_open_in_another_program(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,8 +175,25 @@ def test_apl_i13_kind_of_output_that_does_not_exist(scene: Scene) -> None:
     assert ".parquet or .csv" in told["mend"]
 
 
-def test_apl_j02_more_threads_than_processors(scene: Scene) -> None:
-    assert scene.run("--threads", "64").code == 0
+def test_apl_j02_more_threads_than_processors(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More threads than there are processors, or communes: the same bytes."""
+    monkeypatch.setattr("apl_core.weighted.WORTH_THREADS", 0)
+    started: list[int] = []
+    pool = concurrent.futures.ThreadPoolExecutor
+
+    def counted(threads: int) -> concurrent.futures.ThreadPoolExecutor:
+        started.append(threads)
+        return pool(threads)
+
+    monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", counted)
+    found = []
+    for threads in ("1", "64"):
+        assert scene.run("--threads", threads, "--overwrite").code == 0
+        found.append(digest(scene.out))
+    assert found[0] == found[1]
+    assert 64 in started
     assert scene.run("--threads", "65", "--overwrite").code == 2
 
 

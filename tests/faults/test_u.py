@@ -63,14 +63,16 @@ def test_apl_s05_units_in_several_regions() -> None:
     law = apl.rules("medecin_generaliste", on=date(2022, 6, 1))
     people = pa.table({"code_commune": ["01001"], "population": [100]})
     said = {one.fault for one in whom(people, law)}
-    assert ("APL-S05" in said) == (law.attribution == "own_inhabitants")
+    assert "APL-S05" in said
+    assert "APL-S05" not in {one.fault for one in whom(people, RULES)}  # attributed whole
 
 
 def test_apl_s06_units_that_are_tvs() -> None:
     law = apl.rules("medecin_generaliste", on=date(2022, 6, 1))
     people = pa.table({"code_commune": ["01001"], "population": [100]})
     said = {one.fault for one in whom(people, law)}
-    assert ("APL-S06" in said) == (law.entry["territory"].get("unit") == "tvs")
+    assert "APL-S06" in said
+    assert "APL-S06" not in {one.fault for one in whom(people, RULES)}  # BVCV
 
 
 def test_apl_u01_table_that_does_not_exist(scene: Scene) -> None:
