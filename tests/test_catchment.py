@@ -446,3 +446,13 @@ def test_all_faults_come_together() -> None:
     found = {fault.fault for fault in refused(table).faults}
     assert found >= {"APL-D01", "APL-D03", "APL-E01", "APL-E02"}
     assert len(found) == 5
+
+
+@pytest.mark.parametrize("times", [[0.0, 0.25], [3.0, 45.0], []])
+def test_the_longest_time_is_the_table_s_kept_or_not(times: list[float]) -> None:
+    land = Territory.from_codes(["A", "B"])
+    ends = {"origine": ["A", "B"][: len(times)], "destination": ["A"] * len(times)}
+    table = pa.table({**ends, "minutes": pa.array(times, pa.float64())})
+    pairs = Catchment.build(table, land, within=20, self_pair="none")
+    assert pairs.longest == max(times, default=0.0)
+    assert pairs.start.size == 3
