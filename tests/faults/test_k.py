@@ -105,3 +105,6 @@ def test_apl_k08_compiled_code_of_others(scene: Scene, monkeypatch: pytest.Monke
         monkeypatch.setenv("NUMBA_CACHE_DIR", "")
         assert (kernels._cache_folder() is not None) == ours, mode
         folder.chmod(0o700)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    assert kernels._cache_folder() is None, "the folder is another's"
