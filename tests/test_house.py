@@ -143,6 +143,8 @@ def test_no_kernel_is_fast_and_wrong() -> None:
         options = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
         assert not options & {"fastmath", "parallel"}, path.name
         assert "pickle" not in path.read_text(encoding="utf-8")
+        named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not named & {"eval", "exec", "compile", "__import__"}, path.name
 
 
 def test_kernels_do_not_divide_raise_or_allocate() -> None:
