@@ -53,6 +53,27 @@ def test_a_signal_takes_back_what_is_on_its_way(
 
 
 @posix
+def test_an_interrupt_inside_a_text_that_is_executed_has_its_exit_code(tmp_path: Path) -> None:
+    """Where CPython kills the process in spite of its exit code (see ``Interrupted``)."""
+    program = (
+        "import signal, sys\n"
+        "import apl.__main__ as command\n"
+        "text = 'signal.raise_signal(signal.SIGINT)'\n"
+        "command._run = lambda: exec(text)\n"
+        "command.main()\n"
+    )
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "program"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
+@posix
 def test_results_that_stand_stay_when_a_run_is_killed(tmp_path: Path) -> None:
     source, out = written(tmp_path / "in"), tmp_path / "out"
     given = apl.Parameters(3783.0, 6906.0)
