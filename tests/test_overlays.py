@@ -16,7 +16,7 @@ from apl import sheet
 from apl.law import Rules, available, law_page, rules
 from apl.law_schema import OF_THE_PAGE
 from apl.parameters import read_parameters
-from apl_core import RuleError
+from apl_core import AplError, RuleError
 
 MODEL = rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 VERSIONS = [version for name in available() for version in law_page(name)]
@@ -246,3 +246,10 @@ def test_parameters_are_below_a_thousand_million(
         return
     with pytest.raises(RuleError, match=number):
         read_parameters(path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device as POSIX has it")
+def test_a_file_of_parameters_without_end_is_refused() -> None:
+    with pytest.raises(AplError) as refused:
+        read_parameters("/dev/zero")
+    assert [fault.fault for fault in refused.value.faults] == ["APL-A11"]

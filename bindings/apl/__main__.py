@@ -13,7 +13,7 @@ import click
 from apl.commands import compare, explain, machine, national, regional, results, scenarios
 from apl.commands.shared import cli
 
-DEFECT, RESOURCES, INTERRUPTED, TERMINATED, CLOSED_PIPE = 1, 7, 130, 143, 141
+DEFECT, INTERRUPTED, TERMINATED, CLOSED_PIPE = 1, 130, 143, 141
 __all__ = [
     "cli",
     "compare",
@@ -81,8 +81,10 @@ def main() -> None:
         click.echo("terminated", err=True)
         sys.exit(TERMINATED)
     except MemoryError:
-        click.echo("not enough memory", err=True)
-        sys.exit(RESOURCES)
+        from apl_core.errors import Fault, ResourceError
+
+        why, mend = "this machine refused it", "fewer threads, a larger machine, or --scheduler"
+        _fail(ResourceError([Fault("APL-J01", "not enough memory", why, mend)]), as_json)
     except OSError as error:
         from apl_core.errors import Fault, FileError
 

@@ -15,6 +15,7 @@ from apl_core import Fault, FileError, RuleError, refuse_if
 from apl_core.schema import schema
 
 LARGEST = 1e9  # of a parameter, as of a quantity in the tables
+LONGEST = 1 << 24  # bytes of the file: a device has no end
 KEYS: dict[str, dict[str, str]] = {
     "supply": {
         "mediane_actes": "median_acts",
@@ -75,7 +76,11 @@ def read_parameters(path: str | Path) -> Parameters:
     """
     where = str(path)
     try:
-        page = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        with Path(path).open("rb") as file:
+            data = file.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise FileError([_endless(where)])
+        page = tomllib.loads(data.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError([_unreadable(error, where)]) from None
     except tomllib.TOMLDecodeError as error:
@@ -149,6 +154,11 @@ def _dated(value: Any) -> Any:
     if isinstance(value, list):
         return [_dated(inner) for inner in value]
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _endless(where: str) -> Fault:
+    why = f"more than {LONGEST >> 20} MB: no file of parameters has so much"
+    return Fault("APL-A11", "not a file of parameters", why, "give a TOML file", where)
 
 
 def _unreadable(error: OSError | UnicodeDecodeError, where: str) -> Fault:
