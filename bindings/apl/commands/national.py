@@ -18,6 +18,7 @@ from apl.commands.shared import (
     cog_of,
     cog_options,
     day,
+    for_others_option,
     json_option,
     law_of,
     law_options,
@@ -46,6 +47,7 @@ from apl.commands.shared import (
 @click.option("--threads", type=click.IntRange(1, 64), help="Default: the processors, 8 at most.")
 @scheduler_option
 @strict_option
+@for_others_option
 @output_options
 def run(
     source: Path | None,
@@ -107,6 +109,7 @@ def run(
 @cog_options
 @click.option("--out", type=Existing, help="The full list of faults goes to OUT.faults.csv.")
 @strict_option
+@for_others_option
 @json_option
 def check(
     source: Path,

@@ -51,6 +51,9 @@ regime_option = click.option("--regime", help="Another regime of the law page th
 strict_option = click.option(
     "--strict", is_flag=True, help="What would only be said (a notice) is refused."
 )
+for_others_option = click.option(  # `Command` takes it: no command sees it
+    "--for-others", is_flag=True, help="In faults, no activity, fees or identifier of a person."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that stands.")
 
 
@@ -135,18 +138,31 @@ class Command(click.Command):
     """A command whose refusal leaves the full list of faults beside its ``--out``."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        out = ctx.params.get("out")
+        out, discreet = ctx.params.get("out"), ctx.params.pop("for_others", False)
         try:
             done = super().invoke(ctx)
         except Exception as error:
+            told = _for_others(error) if discreet else error
             if out is not None:
-                _list(error, out)
-            raise
+                _list(told, out)
+            if told is error:
+                raise
+            raise told from None
         if out is not None:
             from apl.full_list import remove_list
 
             remove_list(out)
         return done
+
+
+def _for_others(error: Exception) -> Exception:
+    from apl_core.errors import AplError
+
+    if not isinstance(error, AplError):
+        return error
+    from apl.for_others import for_others
+
+    return for_others(error)
 
 
 def _list(error: Exception, out: Path) -> None:
