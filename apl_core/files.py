@@ -10,8 +10,8 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from apl_core import limits
 from apl_core.chunks import read_codes, read_numbers
-from apl_core.errors import SHOWN, Fault, FileError, TableError, refuse_if
+from apl_core.errors import SHOWN, Fault, FileError, TableError, listed, refuse_if
 from apl_core.schema import LACKING
 from apl_core.territory import Territory
 from apl_core.values import REMARK
@@ -80,13 +80,37 @@ class Header:
 def header_of(rows: Iterable[Sequence[str]], find: Find) -> Header:
     """The first row that holds every wanted column; else the row that comes nearest."""
     nearest = Header(0, (), *find(()))
+    above: list[Sequence[str]] = []
     for at, cells in enumerate(rows):
         header = Header(at, cells, *find(cells))
         if header.whole:
-            return header
+            lost = [row for row in above if _like_data(row, header)]
+            where = next((fault.table for fault in nearest.faults), None)
+            return replace(header, faults=[*header.faults, *_above(lost, where)])
+        above.append(cells)
         if (len(header.columns), len(cells)) > (len(nearest.columns), len(nearest.cells)):
             nearest = header
     return nearest
+
+
+def _like_data(row: Sequence[str], header: Header) -> bool:
+    """Whether a row above the header fills each wanted column, and the first of them in figures.
+
+    Titles and units leave cells empty, or have words where a code stands.
+    """
+    if not len(row) == len(header.cells) > 1:
+        return False
+    wanted = [cell for cell, name in zip(row, header.cells, strict=True) if name in header.wanted]
+    key = row[header.cells.index(header.wanted[0])]
+    return all(cell.strip() for cell in wanted) and any(letter.isdigit() for letter in key)
+
+
+def _above(rows: Sequence[Sequence[str]], table: str | None) -> Iterator[Fault]:
+    if rows:
+        why = "lines above the header are set aside, as titles are: these would be lost"
+        mend = "mend the header above them, or take them away"
+        yield Fault("APL-B15", "rows above the header", why, mend, table,
+                    **listed(",".join(row) for row in rows))  # fmt: skip
 
 
 def kind_of(path: Path) -> str:

@@ -109,3 +109,13 @@ def test_apl_b13_several_columns(scene: Scene) -> None:
 def test_apl_b14_columns_that_no_schema_names(scene: Scene) -> None:
     scene.write("offre.csv", "code_commune,etp,note\n01001,1,a\n01002,0,b\n01004,2,c\n")
     assert scene.noticed("APL-B14") == "offre: columns ignored: note"
+
+
+def test_apl_b15_rows_above_the_header(scene: Scene) -> None:
+    """A header that is damaged, and a second one further down: what lies between is data."""
+    text = SOUND[OFFRE]
+    scene.write("offre.csv", text.replace("code_commune", "mune") + text)
+    told = scene.refused("APL-B15", values=["01001,1", "01002,0", "01004,2"])
+    assert "header" in told["mend"]
+    scene.write("offre.csv", f"Offre,2024\n(commune),ETP\nSource : Insee 2024,\n{text}")
+    assert "3 lines above" in scene.noticed("APL-A09")
