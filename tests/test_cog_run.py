@@ -91,6 +91,30 @@ def test_check_and_zone_take_the_year_too(folder: Path) -> None:
     assert "brought from" in (out / "manifeste.json").read_text(encoding="utf-8")
 
 
+def test_a_run_in_other_communes_is_opened_with_the_movements(folder: Path) -> None:
+    out, told = folder.parent / "out", folder.parent / "mouvements.csv"
+    invoke("run", str(folder), *RULES, *asked(folder), "--self-pair", "0", "--out", str(out))
+    opened = ["--input", str(folder), "--json"]
+    why = invoke(
+        "explain", str(out), "01006", "--key", "commune", *opened, "--movements", str(told)
+    )
+    assert why.exit_code == 0, why.output
+    assert json.loads(why.stdout.splitlines()[-1])["population"] == 60
+    more = invoke("simulate", str(out), "--add", "01009=1", *opened, "--movements", str(told))
+    assert more.exit_code == 0, more.output
+    lacking = invoke("explain", str(out), "01006", *opened)
+    error: Any = lacking.exception
+    assert (error.exit_code, error.faults[0].fault) == (2, "APL-U05")
+    assert "--movements" in error.faults[0].mend
+    other = folder.parent / "others.csv"
+    other.write_bytes(told.read_bytes() + b"\n")
+    changed: Any = invoke(
+        "explain", str(out), "01006", *opened, "--movements", str(other)
+    ).exception
+    assert [(one.fault, one.values) for one in changed.faults] == [
+        ("APL-I12", ("mouvements.csv",))]  # fmt: skip
+
+
 def test_a_split_is_refused_and_nothing_is_written(folder: Path) -> None:
     write_file(pa.table({"code_commune": ["01001", "01006"], "etp": [1.0, 1.0]}),
                folder / "offre.csv", overwrite=True)  # fmt: skip

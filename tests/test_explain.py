@@ -64,7 +64,7 @@ class Seen:
         return explain_bvcv(self.place, LAW, self.found, code, secret or all_shown(self.place))
 
     def told(self, done: CommuneExplained | AreaExplained, secret: Secrecy) -> dict[str, Any]:
-        run = Opened(self.place, LAW, {"synthetic": False}, "")
+        run = Opened(self.place, LAW, {"synthetic": False}, "", lambda name: None)
         found: dict[str, Any] = json.loads(json.dumps(describe(run, done, secret)))
         return found
 
@@ -364,7 +364,9 @@ def test_every_text_of_an_apl_is_explained(law: Rules) -> None:
     found, secret = outcome(place, law), secrecy_of(place, law, None)
     for code in sorted(set(unit.values())):
         done = explain_bvcv(place, law, found, code, secret)
-        words = text(describe(Opened(place, law, {"synthetic": False}, ""), done, secret))
+        words = text(
+            describe(Opened(place, law, {"synthetic": False}, "", lambda name: None), done, secret)
+        )
         assert f"BVCV {code}" in words
         assert math.fsum(m.apporte for m in done.communes) == pytest.approx(done.area["apl"])
         persons = {cut.ecart_habitants is None for cut in done.distances}

@@ -27,6 +27,7 @@ from apl.mergers import HOMELESS, SPLIT, followed, located, merge
 from apl_core import Fault, TableError, exact_sums, refuse_if
 from apl_core.errors import SHOWN
 from apl_core.schema import schema
+from apl_core.tables import read_table
 from apl_core.territory import column_values
 
 I64 = NDArray[np.int64]
@@ -112,6 +113,13 @@ class Cog:
         beside = None if tale is None else int(tale.since[:4])
         asked: dict[str, Any] = {"to": self.to, "passage": self.passage, "beside": beside}
         return converted(table, name, movements=self.history, **asked)
+
+
+def read_cog(to: date, files: Mapping[str, Path]) -> Cog:
+    """The communes of a date, from the files ``mouvements`` and ``passage`` (optional)."""
+    history = History.of(read_table(files["mouvements"], "mouvements"))
+    settled = read_table(files["passage"], "passage") if "passage" in files else None
+    return Cog(to, history, settled, files)
 
 
 def converted(

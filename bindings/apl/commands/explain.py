@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, json_option, say, tell
+from apl.commands.shared import Existing, cli, json_option, say, tell, told_options
 
 
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
 @click.argument("code", metavar="CODE")
 @click.option("--input", "source", type=Existing, help="The input folder of the run.")
+@told_options
 @click.option("--key", type=click.Choice(["commune", "bvcv"]),
               help="What CODE is; else a commune's if there is one.")  # fmt: skip
 @click.option("--min-persons", type=click.IntRange(min=1), default=3, show_default=True,
@@ -23,6 +24,8 @@ def explain(
     run: Path,
     code: str,
     source: Path | None,
+    movements: Path | None,
+    passage: Path | None,
     key: str | None,
     min_persons: int,
     confidential: bool,
@@ -39,7 +42,7 @@ def explain(
     from apl.scenarios.opened import open_run
 
     say("reading and indexing")
-    found = open_run(run, source)
+    found = open_run(run, source, movements=movements, passage=passage)
     secret = secrecy(found, source, min_persons, confidential)
     say("two steps, parts")
     tell(describe(found, explained(found, code, secret, key=key), secret), as_json, text)

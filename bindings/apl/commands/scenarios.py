@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, output_options, say, tell
+from apl.commands.shared import Existing, cli, output_options, say, tell, told_options
 
 
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
 @click.option("--add", multiple=True, metavar="CODE=FTE", help="04070=2; 04070=-1 removes.")
 @click.option("--input", "source", type=Existing, help="The input folder of the run.")
+@told_options
 @click.option("--hold-cuts", is_flag=True,
               help="Classes end at the APL of the run; else the nation is cut anew.")  # fmt: skip
 @click.option("--best", type=int, metavar="N", help="The best places for N FTE, added too.")
@@ -30,6 +31,8 @@ def simulate(
     run: Path,
     add: tuple[str, ...],
     source: Path | None,
+    movements: Path | None,
+    passage: Path | None,
     hold_cuts: bool,
     best: int | None,
     region: str | None,
@@ -59,7 +62,7 @@ def simulate(
     if out is not None:
         refuse_standing(out, overwrite)
     say("reading and indexing")
-    found = opened.open_run(run, source)
+    found = opened.open_run(run, source, movements=movements, passage=passage)
     place, rules = found.place, found.rules
     added, supply = changed_supply(
         place, [(code, fte) for code, _, fte in (item.partition("=") for item in add)]

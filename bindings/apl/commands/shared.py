@@ -95,14 +95,17 @@ def cog_of(year: int | None, movements: Path | None, passage: Path | None) -> Co
         if year is not None or movements is not None or passage is not None:
             raise click.UsageError("--cog and --movements go together, --passage with both")
         return None
-    from apl.cog import History
-    from apl.conversion import Cog
-    from apl_core.tables import read_table
+    from apl.conversion import read_cog
 
     files = {"mouvements": movements} | ({} if passage is None else {"passage": passage})
-    history = History.of(read_table(movements, "mouvements"))
-    settled = None if passage is None else read_table(passage, "passage")
-    return Cog(date(year, 1, 1), history, settled, files)
+    return read_cog(date(year, 1, 1), files)
+
+
+def told_options(command: Any) -> Any:
+    """``--movements``, ``--passage`` again, of a run with ``--cog``."""
+    whose = "Of a run with --cog: its movements of communes."
+    passage = click.option("--passage", type=Existing, help="Of a run with --cog: its own.")
+    return click.option("--movements", type=Existing, help=whose)(passage(command))
 
 
 def output_options(command: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from apl import whole
+from apl.conversion import read_cog
 from apl.counted import WOMEN, column_of, counted
 from apl.inputs import embedded, input_files, required_of
 from apl.law import Rules, rules
@@ -28,21 +29,32 @@ from apl_core.errors import listed
 from apl_core.tables import read_table
 from apl_core.territory import column_values
 
+BROUGHT_BY = {"mouvements": "--movements", "passage": "--passage"}
 AGREE = 1e-12  # relative; the same software gives the same bits
 Tables = Callable[[str], pa.Table | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A run as it was: the situation, its law, its manifest and the sha256 of that."""
+    """A run as it was: the situation, its law, its manifest and the sha256 of that.
+
+    ``tables`` gives an input table by its name, in the communes of the run; None: there is none.
+    """
 
     place: Situation
     rules: Rules
     manifest: Mapping[str, Any]
     sha256: str
+    tables: Tables
 
 
-def open_run(folder: str | Path, source: str | Path | None = None) -> Opened:
+def open_run(
+    folder: str | Path,
+    source: str | Path | None = None,
+    *,
+    movements: str | Path | None = None,
+    passage: str | Path | None = None,
+) -> Opened:
     """Open the output folder of a run.
 
     Parameters
@@ -51,6 +63,8 @@ def open_run(folder: str | Path, source: str | Path | None = None) -> Opened:
         What ``apl run --out`` wrote.
     source : Path, optional
         The input folder of that run; none for one on the embedded country.
+    movements, passage : Path, optional
+        The files that a run in the communes of another year (``--cog``) was given.
 
     Raises
     ------
@@ -65,7 +79,9 @@ def open_run(folder: str | Path, source: str | Path | None = None) -> Opened:
     folder = Path(folder)
     manifest = _manifest(folder)
     law = _law(manifest, folder)
-    faults, tables = _tables(manifest, folder, None if source is None else Path(source), law)
+    files = {"mouvements": movements, "passage": passage}
+    told = {name: Path(path) for name, path in files.items() if path is not None}
+    faults, tables = _tables(manifest, folder, None if source is None else Path(source), law, told)
     refuse_if([*_other_results(manifest, folder), *faults], FileError)
     asked = manifest["options"]
     name = next(name for name in manifest["outputs"] if name.startswith("apl_communes."))
@@ -83,7 +99,7 @@ def open_run(folder: str | Path, source: str | Path | None = None) -> Opened:
     was = column_values(place.communes.column("apl"), np.float64, fill=np.nan)
     if not np.allclose(again, was, rtol=AGREE, atol=0):
         raise FileError([_another_apl(folder, again, was)])
-    return Opened(place, law, manifest, sha256(folder / MANIFEST))
+    return Opened(place, law, manifest, sha256(folder / MANIFEST), tables)
 
 
 def lowest_cut(run: Opened) -> float:
@@ -140,9 +156,16 @@ def _other_results(manifest: Mapping[str, Any], folder: Path) -> Iterator[Fault]
 
 
 def _tables(
-    manifest: Mapping[str, Any], folder: Path, source: Path | None, law: Rules
+    manifest: Mapping[str, Any],
+    folder: Path,
+    source: Path | None,
+    law: Rules,
+    told: Mapping[str, Path],
 ) -> tuple[Iterator[Fault], Tables]:
-    """Inputs that are not the run's, and what gives an input table by its name (None: none)."""
+    """Inputs that are not the run's, and what gives an input table by its name (None: none).
+
+    ``told`` are the files that say what became of communes.
+    """
     listed = {entry["table"]: entry for entry in manifest["inputs"]}
     hashed = {name: entry["sha256"] for name, entry in listed.items() if "sha256" in entry}
     time = manifest["options"]["time"]
@@ -158,15 +181,27 @@ def _tables(
     if source is None:
         why = f"the run does not hold the travel times ({listed['temps_de_parcours']['file']})"
         raise UsageError([_input("missing", why, "--input: the input folder of the run")])
-    files = input_files(source, required_of(law))
+    lacking = [name for name in BROUGHT_BY if name in listed and name not in told]
+    if lacking:
+        why = f"the run brought its tables to other communes, by {', '.join(lacking)}"
+        mend = " and ".join(f"{BROUGHT_BY[name]}: the file of the run" for name in lacking)
+        raise UsageError([_input("not enough", why, mend)])
+    files = {**input_files(source, required_of(law)), **told}
     changed = [
         entry["file"] for name, entry in listed.items()
         if name not in files or sha256(files[name]) != hashed[name]
     ]  # fmt: skip
+    brought = manifest["options"].get("cog")
+    cog = None if brought is None else read_cog(date.fromisoformat(brought), told)
 
     def read(name: str) -> pa.Table | None:
+        if name not in files:
+            return None
         choose = {"minutes": time} if time and name == "temps_de_parcours" else None
-        return read_table(files[name], name, choose=choose) if name in files else None
+        table = read_table(files[name], name, choose=choose)
+        if cog is None:
+            return table
+        return cog.bring(table, name, None if name == "communes" else read("communes"))
 
     return _changed(changed, "inputs", str(source)), read
 
