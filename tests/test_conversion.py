@@ -283,3 +283,12 @@ def test_columns_of_dictionaries_in_chunks_give_the_same() -> None:
     assert one.to_pylist() == other.to_pylist()
     assert pa.types.is_dictionary(one.schema.field("code_commune").type)
     assert [row["code_commune"] for row in one.to_pylist()] == ["01009", "01006"]
+
+
+def test_words_of_a_dictionary_that_no_row_has_any_more() -> None:
+    """A table that was filtered keeps the dictionary of the whole."""
+    table = published({"01004": (1.0, 3.0), "01006": (4.0, 1.0), "01009": (0.1, 0.2)})
+    coded = table.set_column(0, "code_commune", table.column(0).dictionary_encode())
+    kept = pa.array([True, True, False])
+    one, other = (brought(each.filter(kept), "apl_publie", 2023) for each in (coded, table))
+    assert one.to_pylist() == other.to_pylist()

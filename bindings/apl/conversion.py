@@ -236,7 +236,7 @@ def _summed(table: pa.Table, name: str, into: Mapping[str, str]) -> pa.Table:
     """
     table = table.unify_dictionaries()
     words, at = _coded(table.column("code_commune"))
-    ends = [into[word] for word in words]
+    ends = [into.get(word, word) for word in words]  # a filtered table keeps words of no row
     hot = {new for old, new in zip(words, ends, strict=True) if old != new}
     touched = np.array([new in hot for new in ends], dtype=np.bool_)[at]
     rows = np.flatnonzero(touched)
