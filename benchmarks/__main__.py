@@ -20,7 +20,7 @@ from benchmarks import tables
 
 HERE = Path(__file__).resolve().parent
 # in this order; each is a script of that name
-ALL = ("national", "family", "kernels", "scenarios", "ingest", "out_of_core")
+ALL = ("national", "family", "equity", "kernels", "scenarios", "ingest", "out_of_core")
 SHORT = "A smoke test on tiny sizes: its figures say nothing.\n"
 
 

@@ -326,14 +326,11 @@ def _aggregated(result: pa.Table, communes: pa.Table, rules: Rules, counting: st
     known = ~np.isnan(apl)
     by_need = bool(known.any()) and rules.weight == "population_standardisee"  # no mean, no weight
     weight = np.where(known, standard if by_need else persons, 0.0)
-    total = exact_sums(of_commune, weight, len(units))
-    scored = exact_sums(of_commune, weight * np.where(known, apl, 0.0), len(units))
+    mean, total = means(of_commune, weight, apl, len(units))
     empty = (total == 0) & (np.bincount(of_commune, weights=known, minlength=len(units)) > 0)
     attributed, tied = _attribution(of_commune, region, persons, len(units), len(regions))
     own = rules.attribution == "own_inhabitants"  # of a tie, then, nothing hangs
     refuse_if(_area_faults(units, empty, tied & (not own)))
-    mean = np.divide(scored, total, out=np.zeros_like(total), where=total > 0)
-    mean = _between(mean, of_commune[weight > 0], apl[weight > 0])
     return pa.table(
         {
             "code_bvcv": units,
@@ -345,6 +342,14 @@ def _aggregated(result: pa.Table, communes: pa.Table, rules: Rules, counting: st
             "apl": pa.array(mean, pa.float64(), mask=total == 0),
         }
     )
+
+
+def means(unit: NDArray[Any], weight: F64, apl: F64, units: int) -> tuple[F64, F64]:
+    """The mean of each unit's APL (NaN: none) by weights, and their sum (0: there is no mean)."""
+    total = exact_sums(unit, weight, units)
+    scored = exact_sums(unit, weight * np.where(np.isnan(apl), 0.0, apl), units)
+    mean = np.divide(scored, total, out=np.zeros_like(total), where=total > 0)
+    return _between(mean, unit[weight > 0], apl[weight > 0]), total
 
 
 def _between(mean: F64, unit: NDArray[np.int32], apl: F64) -> F64:

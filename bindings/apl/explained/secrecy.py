@@ -20,20 +20,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl import activity
 from apl.country import country
 from apl.inputs import input_files, required_of
 from apl.law import Rules
 from apl.parameters import Parameters
 from apl.scenarios.opened import Opened
 from apl.scenarios.situation import Situation
+from apl.staff import TABLE as PERSONS
+from apl.staff import staff
 from apl_core import Territory
 from apl_core.tables import read_table
 
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 LEAST = 3  # professionals of a commune that is shown; a parameter everywhere
-PERSONS, FTE = "professionnels", "etp"  # what is counted
+FTE = "etp"  # what is counted where no persons are known
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,15 +171,10 @@ def persons_by_commune(
     TableError, RuleError
         As `apl.supply`.
     """
-    row = Territory.from_codes([f"{k:09d}" for k in range(professionnels.num_rows)])
-    column = professionnels.schema.get_field_index("code_commune")
-    apart = professionnels.set_column(column, "code_commune", row.codes)  # FTE of each row
-    active = activity.supply(apart, row, rules, parameters).etp > 0
-    names = professionnels.column("identifiant").cast(pa.string())
-    who = Territory.from_codes(names.unique().sort()).positions(names)
-    at = activity.positions(professionnels, land, "professionnels").astype(np.int64)
-    once = np.unique(at[active] * max(who.size, 1) + who[active])
-    return np.bincount(once // max(who.size, 1), minlength=len(land)).astype(np.int64)
+    found = staff(professionnels, land, rules, parameters)
+    active, persons = found.etp > 0, int(found.who.max(initial=0)) + 1
+    once = np.unique(found.at[active] * persons + found.who[active])
+    return np.bincount(once // persons, minlength=len(land)).astype(np.int64)
 
 
 def persons_of(run: Opened, source: str | Path | None) -> I64 | None:

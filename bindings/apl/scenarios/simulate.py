@@ -105,7 +105,7 @@ def simulate(
     before = outcome(place, rules, threads=threads)
     after = outcome(place, rules, supply=supply, threads=threads)
     if hold_cuts and rules.zoning.method != "thresholds":
-        ranking = _held(before.ranking, after.ranking, place, rules)
+        ranking = held(before.ranking, after.ranking, place, rules)
         after = Outcome(after.communes, ranking, after.unreached)
     return Simulation(
         added,
@@ -155,7 +155,7 @@ def _number(text: float | str) -> float:
         return math.nan
 
 
-def _held(before: Ranking, after: Ranking, place: Situation, rules: Rules) -> Ranking:
+def held(before: Ranking, after: Ranking, place: Situation, rules: Rules) -> Ranking:
     """The ranking with the cuts of before: an APL that changed is held against their levels."""
     zones = rules.zoning.zones
     ends = [-math.inf if cut.apl is None else cut.apl for cut in before.cuts]
