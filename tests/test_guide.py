@@ -7,15 +7,10 @@ The guide and the real data are read where they lie; only single figures stand h
 from __future__ import annotations
 
 import csv
-import importlib.util
 import re
-import sys
 from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -23,6 +18,9 @@ from shared import DATA, needs, needs_data
 
 import apl
 from apl.bvcv import attributed as attributed_to
+from apl.certified import paca
+from apl.certified.ground import Ground
+from apl.certified.paca import Area
 from apl.regions.audit import audit
 from apl.regions.totals import of_list
 
@@ -173,24 +171,15 @@ def test_128_000_is_of_the_population_attributed(words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    """`benchmarks/paca.py`."""
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "paca.py"
-    spec = importlib.util.spec_from_file_location("paca", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look it up
-    spec.loader.exec_module(module)
-    module.DATA = DATA  # type: ignore[attr-defined]
-    return module
+def ground() -> Ground:
+    """The published data."""
+    return Ground(DATA)
 
 
 @pytest.fixture(scope="module")
-def ours(script: ModuleType) -> list[Any]:
+def ours(ground: Ground) -> list[Area]:
     """Our national classes of the region."""
-    found: list[Any] = script.national()
-    return found
+    return paca.national(ground)
 
 
 @needs_data
@@ -219,27 +208,27 @@ def test_p3_the_two_populations_differ_by_bvcv_astride_the_region() -> None:
 
 
 @needs_data
-def test_sous_dotee_moved_up_is_the_guide_s_first_row(script: ModuleType, ours: list[Any]) -> None:
+def test_sous_dotee_moved_up_is_the_guide_s_first_row(ours: list[Area]) -> None:
     """10 BVCV and 70,887 inhabitants, 1.0 % of the population, within the margin of 2.5 %."""
     counts = [sum(area.zone == zone for area in ours) for zone in LAW.zoning.zones]
     assert counts == [5, 5, 76, 81]
     up = [area.persons for area in ours if area.zone == LOW]
     assert f"{100 * sum(up) / 5_118_636:.1f}" == "1.0"
-    after = [area for area in script.moved_up(ours) if area.zone == LEAST]
+    after = [area for area in paca.moved_up(ours, LAW) if area.zone == LEAST]
     assert (len(after), sum(area.persons for area in after)) == (10, 70_887)
 
 
 @needs_data
 def test_nine_bvcv_lead_from_our_classes_to_every_cell_of_the_guide(
-    script: ModuleType, ours: list[Any]
+    ground: Ground, ours: list[Area]
 ) -> None:
     """Explained to the unit, each département by its one smallest set; two need no change at all.
 
     The inhabitants of Marseille's arrondissements are the census's, which the data at hand only
     estimates (15 persons in the class).
     """
-    areas, target = script.moved_up(ours), script.guide()
-    found = script.explained(areas, target)
+    areas, target = paca.moved_up(ours, LAW), paca.guide(ground)
+    found = paca.explained(areas, target, LAW)
     assert {name: len(swaps) for name, swaps in found.items()} == {
         "04": 1, "05": 1, "13": 1, "83": 1,
     }  # fmt: skip
@@ -247,8 +236,8 @@ def test_nine_bvcv_lead_from_our_classes_to_every_cell_of_the_guide(
     up = {area.code for swap in swaps for area in swap.to_middle}
     assert up == {"0407_", "0409_", "0499_", "05065", "0512_", "13078", "1306_", "1310_"}
     assert {area.code for swap in swaps for area in swap.to_rest} == {"83071"}
-    after = script.applied(areas, swaps)
-    assert script.cells(after) == target
+    after = paca.applied(areas, swaps, LAW)
+    assert paca.cells(after, LAW) == target
     away = {area.code: round(area.away_apl, 2) for swap in swaps for area in swap.all}
     assert away == {"83071": -1.01, "13078": 0.06, "0512_": 2.47, "1306_": 4.17, "0407_": 5.54,
                     "0409_": 11.37, "05065": 12.57, "1310_": 14.64, "0499_": 18.72}  # fmt: skip
@@ -256,25 +245,22 @@ def test_nine_bvcv_lead_from_our_classes_to_every_cell_of_the_guide(
 
 @needs_data
 def test_77_is_found_by_two_splits_and_both_keep_the_margin(
-    script: ModuleType, ours: list[Any]
+    ground: Ground, ours: list[Area]
 ) -> None:
     """A reading, not a proof: of the nine, six would be the ministry's (77 non prioritaire, 29.0 %
     intermédiaire) and three the agency's own, 118 or 572 persons below the margin."""
-    areas, target = script.moved_up(ours), script.guide()
-    every = script.Swap(
-        *(tuple(a for (swap,) in script.explained(areas, target).values() for a in getattr(swap, s))
-          for s in ("to_middle", "to_rest"))
-    )  # fmt: skip
+    areas, target = paca.moved_up(ours, LAW), paca.guide(ground)
+    every = paca.together([swap for (swap,) in paca.explained(areas, target, LAW).values()])
     own = [
         ({a.code for a in every.all} - {a.code for a in part.all}, every.persons - part.persons)
-        for part in script.splits(areas, every)
+        for part in paca.splits(areas, every, LAW)
     ]
     assert own == [({"13078", "1306_", "1310_"}, 127_847), ({"05065", "1306_", "1310_"}, 127_393)]
     for codes, _ in own:
-        swap = script.Swap(*(tuple(a for a in side if a.code not in codes) for side in
+        swap = paca.Swap(*(tuple(a for a in side if a.code not in codes) for side in
                              (every.to_middle, every.to_rest)))  # fmt: skip
-        before = _zonage(script.applied(ours, [swap]))
-        after = _zonage(script.applied(areas, [every]))
+        before = _zonage(paca.applied(ours, [swap], LAW))
+        after = _zonage(paca.applied(areas, [every], LAW))
         shares = of_list(before, "93", LAW)
         assert [f"{100 * float(total.share.low):.1f}" for total in shares.values()] == [
             "0.4", "1.0", "29.0", "69.6",
@@ -288,7 +274,7 @@ def test_77_is_found_by_two_splits_and_both_keep_the_margin(
         assert set(law.faults[0].values) == codes
 
 
-def _zonage(areas: list[Any]) -> pa.Table:
+def _zonage(areas: list[Area]) -> pa.Table:
     return pa.table({"code_bvcv": [a.code for a in areas], "code_region": ["93"] * len(areas),
                      "apl": [a.apl for a in areas], "population": [a.persons for a in areas],
                      "zone": [a.zone for a in areas]})  # fmt: skip

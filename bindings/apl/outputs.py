@@ -232,6 +232,20 @@ def refuse_file(path: Path, overwrite: bool) -> None:
     refuse_if(_odd(path.parent, (path.name, manifest_of(path.name))), FileError)
 
 
+def write_page(text: str, path: Path, *, overwrite: bool = False) -> None:
+    """Write a page that has no manifest, whole: it says itself what it was made from."""
+    refuse_page(path, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole.put_one(path, text.encode())
+
+
+def refuse_page(path: Path, overwrite: bool) -> None:
+    """Raise FileError where `write_page` would: what stands there, or is no file of ours."""
+    refuse_if(_odd(path.parent, (path.name,)), FileError)
+    if _stands(path) and not overwrite:
+        raise _standing(path, [path.name])
+
+
 def refuse_standing(out: Path, overwrite: bool) -> None:
     """Raise FileError where an output would replace or join what stands there, unasked."""
     if out.exists() and not out.is_dir():

@@ -91,3 +91,46 @@ def test_apl_h06_nothing_to_compare(scene: Scene) -> None:
     with pytest.raises(TableError) as caught:
         apl.compare(*(pa.table({"code_commune": [code], "apl": [1.0]}) for code in ("a", "b")))
     assert caught.value.fault == "APL-H06"
+
+
+def test_apl_h07_nothing_to_certify_against(scene: Scene) -> None:
+    """No folder named, none there, one with nothing of it: refused, and no page is written."""
+    scene.monkeypatch.delenv("APL_REAL_DATA", raising=False)
+    page = scene.place / "page.md"
+    for named in ([], ["--data", scene.place / "nowhere"], ["--data", scene.source]):
+        left = scene.apl("certify", *named, "--out", page, "--json")
+        assert (left.code, left.told["faults"][0]["fault"]) == (5, "APL-H07")
+        assert "APL_REAL_DATA" in left.told["faults"][0]["mend"]
+        assert not page.exists()
+
+
+def certified(scene: Scene, index: str) -> Left:
+    """A folder of published data that has no more than the index of worked cases."""
+    folder = scene.place / "data" / "cases"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.json").write_text(index, encoding="utf-8")
+    page = scene.place / "page.md"
+    return scene.apl("certify", "--data", folder.parent, "--out", page, "--overwrite", "--json")
+
+
+def test_apl_h08_claim_that_fell(scene: Scene) -> None:
+    """Cases that are not met: exit 6, named; the page is written and says so too."""
+    left = certified(scene, "[]")
+    assert left.code == 6, left.errors
+    (fault,) = left.told["faults"]
+    assert fault["fault"] == "APL-H08"
+    assert "cases.independent: 0, official 33" in fault["values"]
+    assert left.told["accepted"] is False
+    assert left.told["counts"]["tombé"] == 3
+    assert "exit 6: " in left.errors
+    page = (scene.place / "page.md").read_text(encoding="utf-8")
+    assert "**tombé** | apl.FAMILY" in page
+
+
+def test_apl_h09_data_not_laid_out_as_expected(scene: Scene) -> None:
+    """A list of cases that is none: refused before anything is written."""
+    left = certified(scene, '[{"id": "a/b"}]')
+    assert (left.code, left.told["faults"][0]["fault"]) == (5, "APL-A11")
+    left = certified(scene, "[{}]")
+    assert (left.code, left.told["faults"][0]["fault"]) == (3, "APL-H09")
+    assert not (scene.place / "page.md").exists()

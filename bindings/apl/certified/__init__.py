@@ -1,0 +1,1 @@
+"""What this project claims on published ground, recomputed and held against its sources."""
