@@ -40,16 +40,17 @@ TESTS = {
     "regions/regimes": REGIONS,
     "regions/adaptation": REGIONS,
     "regions/gauges": REGIONS,
-    "regions/zonage": REGIONS,
+    "regions/zonage": ("zonage_mutants", *REGIONS),
     "law": PAGES,
     "blocks": PAGES,
     "law_schema": PAGES,
     "parameters": PAGES,
-    "bvcv": ("bvcv", "aggregate", "attribution"),
+    "bvcv": ("bvcv_mutants", "bvcv", "aggregate"),
     "territory": ("territory", "chunks"),
-    "tables": ("tables", "tables_roundtrip", "schemas"),
-    "catchment": ("catchment", "refusals"),
+    "tables": ("tables_mutants", "tables", "tables_roundtrip", "schemas"),
+    "catchment": ("catchment_mutants", "catchment"),
 }
+LIBRARIES = ("hypothesis", "pyarrow.compute", "jsonschema", "click", "numba", "scipy.sparse")
 CORE = ("territory", "tables", "catchment")  # the others stand above it
 # One opposite for each arithmetic operator; identity is not tried where equality is meant.
 OPERATORS = re.compile(
@@ -168,7 +169,7 @@ def main(names: list[str], share: float) -> None:
         os.chdir(copy)
         os.environ["PYTHONPATH"] = str(links)
         sys.path.insert(0, str(links))
-        for library in ("hypothesis", "pyarrow.compute", "jsonschema", "click", "numba"):
+        for library in LIBRARIES:
             importlib.import_module(library)
         import hypothesis
 
