@@ -93,7 +93,7 @@ def solved(
     ratio = weighted.ratio(supply, demand, threads=threads)
     access = weighted.access(ratio, threads=threads)
     unreached = np.flatnonzero((supply > 0) & (ratio == 0))
-    _verify(supply, demand, ratio, access)
+    conserved(supply, demand, ratio, access)
     return Indicator(
         supply, demand, access * rules.per, unreached, weighted.arithmetic(demand, ratio)
     )
@@ -146,8 +146,9 @@ def table(land: Territory, found: Indicator, communes: pa.Table | None) -> pa.Ta
     )
 
 
-def _verify(supply: F64, demand: F64, ratio: F64, access: F64) -> None:
-    """Access is finite and not negative, and Σ demand · access = Σ supply that is reached."""
+def conserved(supply: F64, demand: F64, ratio: F64, access: F64) -> None:
+    """Refuse an access that is not finite or negative, or that does not conserve supply: Σ demand ·
+    access is the supply with a ratio > 0, which somebody reaches."""
     given = exact_sum(np.where(ratio > 0, supply, 0.0))
     finite = bool(np.isfinite(access).all() and (access >= 0).all())
     received = exact_sum(demand * access) if finite else float("nan")

@@ -171,8 +171,7 @@ def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _C
         raise TableError([_nobody()])
     if np.isnan(units.apl).all():
         raise TableError([_no_apl()])
-    ends, cuts = (at_levels if law.method == "thresholds" else at_shares)(units, law)
-    zone = np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)]))
+    zone, cuts = cut(units, law)
     bvcv = stamped(_columns(areas, units, zone, law, cuts), rules)
     return _Classified(bvcv, units, zone, cuts, without)
 
@@ -180,10 +179,7 @@ def _classified(areas: pa.Table, rules: Rules, outside: Mapping[str, int]) -> _C
 def _ordered(
     areas: pa.Table, outside: Mapping[str, int], law: ZoningRules
 ) -> tuple[Units, tuple[str, ...]]:
-    """The units in ranking order, and those with inhabitants and no APL, by code.
-
-    No APL first, then ascending APL, then the law page's rule for ties, then the code.
-    """
+    """The units in ranking order, and those with inhabitants and no APL, by code."""
     given = column_values(areas.column("apl"), np.float64, fill=-1.0)
     bad = np.flatnonzero(~np.isfinite(given))
     if bad.size:
@@ -194,7 +190,7 @@ def _ordered(
         raise RuleError([_counted_twice(sorted(scored & set(outside)))])
     out = sorted(outside)
     code = areas.column("code_bvcv").to_pylist()
-    code += [f"territory without APL of region {region}" for region in out]
+    code += map(called, out)
     region = [*regions, *out]
     persons = np.concatenate(
         [
@@ -205,10 +201,7 @@ def _ordered(
     none = np.full(len(out), np.nan)
     apl = np.concatenate([column_values(areas.column("apl"), np.float64, fill=np.nan), none])
     without = np.isnan(apl)
-    first = persons if law.ties == "smaller_population_then_code" else np.zeros_like(persons)
-    order = np.lexsort((np.array(code), first, np.nan_to_num(apl), ~without))
-    if law.without_apl == "left_out":
-        order = order[~without[order]]
+    order = order_of(apl, persons, np.array(code), law)
     row = np.where(np.arange(len(code)) < areas.num_rows, np.arange(len(code)), -1)
     ranked = order.tolist()
     units = Units(
@@ -221,6 +214,28 @@ def _ordered(
     )
     missing = np.flatnonzero(without & (persons > 0))
     return units, tuple(sorted(code[k] for k in missing))
+
+
+def called(region: str) -> str:
+    """The code among units of a region's territory that has neither APL nor row."""
+    return f"territory without APL of region {region}"
+
+
+def order_of(
+    apl: F64, persons: NDArray[np.int64], code: NDArray[Any], law: ZoningRules
+) -> NDArray[np.int64]:
+    """The units in ranking order: no APL (NaN) first or left out, then ascending APL, then the law
+    page's rule for ties, then the code (or its place among them all)."""
+    without = np.isnan(apl)
+    first = persons if law.ties == "smaller_population_then_code" else np.zeros_like(persons)
+    order = np.lexsort((code, first, np.nan_to_num(apl), ~without))
+    return order[~without[order]] if law.without_apl == "left_out" else order
+
+
+def cut(units: Units, law: ZoningRules) -> tuple[NDArray[np.int64], tuple[Cut, ...]]:
+    """The number of the class of each unit, and where classes end."""
+    ends, cuts = (at_levels if law.method == "thresholds" else at_shares)(units, law)
+    return np.repeat(np.arange(len(law.zones)), np.diff([0, *ends, len(units.code)])), cuts
 
 
 def at_shares(units: Units, law: ZoningRules) -> tuple[list[int], tuple[Cut, ...]]:

@@ -1,0 +1,1 @@
+"""How sure a result is: what readings change, and what chance does."""
