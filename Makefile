@@ -7,10 +7,15 @@ BIN := $(VENV)/bin
 # two workers take half the time of one: 175 s of 358
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8
 
-.PHONY: run test test-nojit lint bench published mutation faults kills fuzz soak lock audit clean
+.PHONY: run report test test-nojit test-browser lint bench published mutation faults kills fuzz soak lock audit clean
 
 run: $(VENV)/run
 	$(BIN)/apl run --profession masseur_kinesitherapeute --on 2025-06-06 --out out --overwrite
+
+# The pages of the embedded country, in pages/: open pages/index.html.
+report: $(VENV)/report
+	test -f out/manifeste.json || $(MAKE) run
+	$(BIN)/apl report out --out pages --on 2025-06-06 --overwrite
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
@@ -18,6 +23,11 @@ test: $(VENV)/test
 # The suite again with the kernels as plain Python: bounds are checked, lines are covered.
 test-nojit: $(VENV)/test
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+# The pages in a real browser, Debian's Chromium; `make test` says that it skips them.
+test-browser: $(VENV)/browser
+	tests/browser/install.sh
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check .
@@ -28,9 +38,9 @@ lint: $(VENV)/lint
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
+# Every official figure that this project claims, recomputed on the published data.
 published: $(VENV)/run
-	$(BIN)/python benchmarks/published.py
-	$(BIN)/python benchmarks/paca.py
+	$(BIN)/apl certify --data "$${APL_REAL_DATA:-../shared/data}" --out docs/CERTIFICATION.md --overwrite
 
 # The page of faults, from the messages in the code and data_schemas/faults.toml.
 faults: $(VENV)/run
@@ -76,6 +86,14 @@ $(VENV)/test: $(VENV)/run
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	touch $@
 
+$(VENV)/report: $(VENV)/run
+	$(BIN)/python -m pip install --quiet --editable ".[report]"
+	touch $@
+
+$(VENV)/browser: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable ".[test,report,browser]"
+	touch $@
+
 $(VENV)/lint: $(VENV)/test
 	$(BIN)/python -m pip install --quiet --editable ".[test,lint]"
 	touch $@
@@ -89,4 +107,4 @@ $(VENV)/mutation: $(VENV)/test
 	touch $@
 
 clean:
-	rm -rf $(VENV) out build dist *.egg-info
+	rm -rf $(VENV) out pages build dist *.egg-info
