@@ -207,7 +207,7 @@ def test_the_command_tells_and_writes(tmp_path: Path) -> None:
     told = CliRunner().invoke(command, asked).stdout
     assert "Told apart" in told
     assert "Plateaus: " in told
-    for wrong in ("10,5", "x", "0,5"):
+    for wrong in ("10,5", "x", "0,5", "5,nan", "5,inf", "nan"):
         assert CliRunner().invoke(command, [*files, "--edges", wrong]).exit_code == 2
     alone = CliRunner().invoke(command, [*files, "--on", "2025-06-06"])
     assert alone.exit_code == 2

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from shared import DATA, needs_data, needs_jit
 
 from apl.__main__ import cli
-from apl.certified import ages, frames, shares
+from apl.calibrated.plateaus import Ratios
+from apl.certified import ages, frames, implied, shares
 from apl.certified.certificate import RECOMPUTED, Certificate, Section, certify
 from apl.certified.claims import (
     EXPLIQUE,
@@ -70,6 +71,11 @@ def claim(official: object, **options: object) -> Claim:
         (claim(True), True, TENU),
         (claim(True, up_to=1.0, why="…"), False, TOMBE),
         (claim(0), None, NON_VERIFIABLE),
+        (claim((1, 2), up_to=9.0, why="…"), (1,), TOMBE),  # the data has another number of them
+        (claim(("a", "b")), ("a", "b", "c"), TOMBE),
+        (claim((1, 2)), (), TOMBE),
+        (claim(1.5, up_to=9.0, why="…"), float("nan"), TOMBE),
+        (claim((1.5, 2.0), up_to=9.0, why="…"), (float("inf"), 2.0), TOMBE),
     ],
 )
 def test_verdicts(one: Claim, ours: object, verdict: str) -> None:
@@ -87,6 +93,8 @@ def test_verdicts(one: Claim, ours: object, verdict: str) -> None:
         (claim(True), True, "yes", "yes", "–"),
         (claim(1.5), None, "1.5", "–", "–"),
         (claim(-2), -14, "-2", "-14", "12"),
+        (claim((1, 2)), (1,), "1 / 2", "1", "–"),
+        (claim(1.5), float("nan"), "1.5", "nan", "–"),
     ],
 )
 def test_figures_as_they_are_shown(
@@ -164,6 +172,26 @@ def test_weights_of_age_are_recovered() -> None:
     assert fit == pytest.approx(1)
 
 
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([60, 40, 30, 20, 17])), max_size=9))
+def test_the_middle_of_three_levels_is_told(communes: list[tuple[int, int]]) -> None:
+    """Against every triple of communes of one place, each at minutes of its own."""
+    pairs = [
+        (low / high, a, b, at)
+        for (a, (at, high)), (b, (other, low)) in itertools.permutations(enumerate(communes), 2)
+        if at == other and (high, b) > (low, a)
+    ]
+    ratio, near, far, place = np.array(pairs, dtype=float).reshape(-1, 4).T
+    found = Ratios(ratio, near, far, place.astype(np.int64), len(communes), 2)
+    for middle, first, second in ((40, 2 / 3, 1 / 2), (30, 1 / 2, 2 / 3)):
+        expected = {
+            at
+            for at in (0, 1)
+            for three in itertools.permutations([v for where, v in communes if where == at], 3)
+            if three == (60, middle, 20)
+        }
+        assert implied.middles(found, first, second) == expected
+
+
 # The page and the command
 
 
@@ -238,8 +266,9 @@ def test_the_date_is_asked_for_or_of_the_epoch(
     assert "APL-I03" in str(standing.exception)
     CliRunner().invoke(cli, [*asked, "--overwrite", "--date", "2026-11-22"])
     assert out.read_text(encoding="utf-8") == first.replace("2023-11-14", "2026-11-22")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "noon")
-    assert CliRunner().invoke(cli, [*asked, "--overwrite"]).exit_code == 2
+    for epoch in ("noon", "²", "9" * 20):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+        assert CliRunner().invoke(cli, [*asked, "--overwrite"]).exit_code == 2, epoch
 
 
 # On the real data
@@ -253,7 +282,7 @@ def test_the_short_form_stands_on_the_published_data() -> None:
     of = {one.identifier: one for one in found.claims}
     for one in found.claims:
         left_out = one.verdict == NON_VERIFIABLE
-        assert not left_out or one.subject in {"leads", "france", "five"} or not NATIONAL
+        assert not left_out or one.subject in {"leads", "france", "five", "implied"} or not NATIONAL
     exact = ("bvcv.region_93", "paca.persons_two_lowest", "conservation.fte", "example.communes",
              "cases.independent", "table_vi.corsica_turned", "isere.bits")  # fmt: skip
     assert {of[name].verdict for name in exact} == {TENU}
@@ -297,14 +326,17 @@ def test_the_certificate_of_the_repository_has_every_claim_and_none_fell() -> No
 
 NUMBER = r"\d{1,3}(?:[ \u00a0\u202f,]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?"
 MARK = re.compile(rf"({NUMBER})\s?%?<!--\s*([a-z0-9_.]+?)(?::(\d+))?\s*-->")
-EVIDENCE = {"METHOD.md": "## Evidence", "METHODE.md": "## Preuves"}
+EVIDENCE = {
+    "METHOD.md": ("## Evidence", "## Limits"),
+    "METHODE.md": ("## Preuves", "## Limites"),
+}
 
 
 def evidence(name: str) -> str:
-    """The section of a page whose figures `apl certify` gives."""
+    """The sections of a page whose figures `apl certify` gives: from the evidence to the limits."""
     whole = (DOCS / name).read_text(encoding="utf-8")
-    start = whole.index(EVIDENCE[name])
-    return whole[start : whole.index("\n## ", start + 1)]
+    first, after = EVIDENCE[name]
+    return whole[whole.index(first) : whole.index(f"\n{after}\n")]
 
 
 def plain(figure: str, name: str) -> str:
@@ -330,9 +362,9 @@ def test_every_figure_of_the_evidence_is_the_certificate_s(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVIDENCE)
 def test_the_evidence_has_no_figure_of_its_own(name: str) -> None:
-    """But years, names of things (table VI, article V), and what stands in code."""
+    """But years, names of things (table VI, article V), and what stands in code or as formula."""
     rest = MARK.sub("", evidence(name))
-    rest = re.sub(r"`[^`]*`|<!--.*?-->", "", rest)
+    rest = re.sub(r"`[^`]*`|<!--.*?-->|^    .*$", "", rest, flags=re.MULTILINE)
     rest = re.sub(r"\b(?:19|20)\d\d\b", "", rest)
     assert not re.findall(r"\d+", rest), re.findall(r".{20}\d+.{20}", rest)
 

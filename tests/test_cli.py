@@ -24,8 +24,13 @@ def apl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 def test_every_command_has_help() -> None:
     commands = {"run", "check", "bvcv", "zone", "rules", "travel-times", "simulate", "verify"}
+    commands |= {"report"}
     commands |= {"adapt", "audit", "annexes", "attribution", "benefits", "revision", "cache"}
+    commands |= {"certify"}
     commands |= {"compare", "explain"}
+    commands |= {"sensitivity", "calibrate"}
+    commands |= {"uncertainty"}
+    commands |= {"inequality", "change", "retirement"}
     assert set(cli.commands) == commands
     for command in cli.commands.values():
         assert command.help, command.name

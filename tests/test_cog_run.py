@@ -102,6 +102,10 @@ def test_a_run_in_other_communes_is_opened_with_the_movements(folder: Path) -> N
     assert json.loads(why.stdout.splitlines()[-1])["population"] == 60
     more = invoke("simulate", str(out), "--add", "01009=1", *opened, "--movements", str(told))
     assert more.exit_code == 0, more.output
+    drawn = invoke("uncertainty", str(out), "--heads", "0.5", "--noise-minutes", "0.1", "--draws",
+                   "3", *opened, "--movements", str(told))  # fmt: skip
+    assert drawn.exit_code == 0, drawn.output
+    assert json.loads(drawn.stdout.splitlines()[-1])["persons"] == 3
     lacking = invoke("explain", str(out), "01006", *opened)
     error: Any = lacking.exception
     assert (error.exit_code, error.faults[0].fault) == (2, "APL-U05")
@@ -113,6 +117,17 @@ def test_a_run_in_other_communes_is_opened_with_the_movements(folder: Path) -> N
     ).exception
     assert [(one.fault, one.values) for one in changed.faults] == [
         ("APL-I12", ("mouvements.csv",))]  # fmt: skip
+
+
+def test_movements_that_a_run_was_not_given_are_not_taken_in_silence(folder: Path) -> None:
+    out = folder.parent / "out"
+    invoke("run", str(folder), *RULES, "--self-pair", "0", "--out", str(out))
+    opened = ["explain", str(out), "01006", "--key", "commune", "--input", str(folder)]
+    assert invoke(*opened).exit_code == 0
+    for option in ("--movements", "--passage"):
+        error: Any = invoke(*opened, option, str(folder / "nowhere.csv")).exception
+        assert (error.exit_code, error.faults[0].fault) == (2, "APL-U05")
+        assert error.faults[0].mend == f"leave {option}"
 
 
 def test_a_split_is_refused_and_nothing_is_written(folder: Path) -> None:

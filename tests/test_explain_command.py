@@ -51,7 +51,7 @@ def test_the_worked_example_is_explained(tmp_path: Path) -> None:
     assert [p["code_commune"] for p in kept["parts"]] == [None]
     assert "01003" not in words
     assert "2 communes are gathered in one line" in words
-    assert apl.explain(open_run(out, source), "01002", source=source).gathered.communes == 2
+    assert apl.explain(open_run(out, source), "01002").gathered.communes == 2
 
 
 def test_a_code_is_a_commune_s_before_it_is_a_bvcv_s(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_fte_that_are_given_know_no_persons(tmp_path: Path) -> None:
 def test_the_embedded_country_is_explained(tmp_path: Path) -> None:
     apl.run(None, LAW, out=tmp_path / "out")
     run = open_run(tmp_path / "out")
-    secret = secrecy(run, None, 3, False)
+    secret = secrecy(run, 3, False)
     assert 1_000 < np.count_nonzero(secret.secret) < 10_000
     for code, key in (("04070", "commune"), ("04075", "bvcv")):
         found = describe(run, explained(run, code, secret, key=key), secret)

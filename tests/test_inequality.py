@@ -113,6 +113,12 @@ def test_theil_and_its_parts(rows: list[Place]) -> None:
     assert min(split.between, split.within) >= -1e-15
 
 
+def test_theil_of_one_who_has_next_to_nothing() -> None:
+    """The mean over the least of float64 is no float64; its logarithm is."""
+    found = indices.theil_l(np.array([1.0, 5e-324]), np.ones(2))
+    assert found == pytest.approx(math.log(0.5) + 1074 * math.log(2) / 2, rel=1e-12)
+
+
 @settings(max_examples=150, deadline=None)
 @given(WHOLE)
 def test_quantiles_and_palma_of_persons_one_by_one(rows: list[Place]) -> None:

@@ -162,7 +162,7 @@ def test_parts_and_distances_are_those_of_explain(
     assert found.opened is not None
     page = region_payload(nation(found), "84")
     for one in page["bvcv"]:
-        why: Any = explain(found.opened, one["code"], source=scene[0], key="bvcv")
+        why: Any = explain(found.opened, one["code"], key="bvcv")
         assert one["apl"] == why.area["apl"]
         named = {part.code_commune: part.apl for part in why.parts if part.code_commune}
         assert {p["code"]: p["apl"] for p in one["decomposition"] if p["code"]} == pytest.approx(

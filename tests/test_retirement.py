@@ -26,7 +26,9 @@ from test_worked_example import written
 import apl
 from apl.__main__ import cli
 from apl.activity import supply
-from apl.equity.retirement import retirement, staff_of
+from apl.equity.retirement import Departure, Moves, Retirement, retirement, staff_of
+from apl.equity.retirement_text import several_persons
+from apl.outputs import MANIFEST
 from apl.scenarios.opened import open_run
 from apl.scenarios.simulate import simulate
 from apl.staff import staff
@@ -182,7 +184,7 @@ def said(*arguments: Any) -> Result:
 def test_the_worked_example_without_those_over_45(tmp_path: Path) -> None:
     """A loses the one of 50 years, 2302/1261 FTE; the one of 67 counted for nothing before."""
     source, out, _ = run_of(tmp_path)
-    asked = [out, "--input", source, "--ages", "45,65"]
+    asked = [out, "--input", source, "--ages", "45,65", "--confidential"]
     done = said(*asked, "--out", tmp_path / "left", "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
@@ -199,7 +201,39 @@ def test_the_worked_example_without_those_over_45(tmp_path: Path) -> None:
     assert not verify(tmp_path / "left").faults
     text = said(*asked, "--out", tmp_path / "left", "--overwrite").stdout
     assert "CONFIDENTIAL" in text
+    assert json.loads((tmp_path / "left" / MANIFEST).read_text())["confidential"] is True
     assert "held: those of the run" in text
+
+
+def test_the_fte_of_one_person_are_not_told(tmp_path: Path) -> None:
+    """Nor the mean APL, from which they follow."""
+    source, out, _ = run_of(tmp_path)
+    asked = [out, "--input", source, "--ages", "45,65"]
+    nobody, some = json.loads(said(*asked, "--json").stdout)["departures"]
+    assert (nobody["etp"], nobody["part"]) == (0.0, 0.0)
+    assert (some["persons"], some["etp"], some["mean"], some["part"]) == (1, None, None, None)
+    assert "of fewer than 3 persons" in said(*asked).stdout
+
+
+@pytest.mark.parametrize(
+    ("left", "shown"),
+    [
+        ([0, 3, 9], [True, True, True]),
+        ([1, 3, 9], [False, True, True]),
+        ([1, 2, 9], [False, False, True]),
+        ([3, 5, 6], [True, False, True]),  # 6 beside 3, since 5 is not shown
+        ([3, 18, 20], [True, False, True]),  # two who stay; all leave
+        ([0, 0, 19], [True, True, False]),
+    ],
+)
+def test_what_is_shown_is_never_the_difference_of_one_or_two(
+    left: list[int], shown: list[bool]
+) -> None:
+    none = Moves(0, 0, [])
+    departures = tuple(
+        Departure(60, count, 1.0, None, 0, none, none, pa.table({})) for count in left
+    )
+    assert several_persons(Retirement(20, 20.0, None, departures)) == shown
 
 
 def test_fte_have_no_age(tmp_path: Path) -> None:
@@ -213,7 +247,7 @@ def test_fte_have_no_age(tmp_path: Path) -> None:
     assert "FTE (offre), which have no age" in str(refused.exception)
 
 
-@pytest.mark.parametrize("ages", ["", "old", "60,-1", "60.5"])
+@pytest.mark.parametrize("ages", ["", "old", "60,-1", "60.5", "60,151", "9" * 30])
 def test_ages_that_are_none(tmp_path: Path, ages: str) -> None:
     done = said(tmp_path, "--ages", ages)
     assert done.exit_code == 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,52 @@ def test_a_run_that_is_not_what_it_was_is_refused(tmp_path: Path) -> None:
     (kept / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(RuleError, match="another law than the run's"):
         open_run(kept, source)
+
+
+Spoilt = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda told: told["options"].clear(),
+        lambda told: told["options"]["parameters"].update(of_tomorrow=1),
+        lambda told: told["options"].update(parameters=None),
+        lambda told: told["options"].update(self_pair="1"),
+        lambda told: told["options"].update(cog="noon"),
+        lambda told: told.update(inputs=[{"file": "x.csv"}]),
+        lambda told: told["inputs"][0].update(sha256=None),
+        lambda told: told.update(outputs={"apl_communes.parquet": {}}),
+        lambda told: told["rules"].pop("profession"),
+        lambda told: told["rules"].update(selected_from="noon"),
+        lambda told: told.pop("synthetic"),
+        lambda told: told.update(simulation=[]),
+    ],
+)
+def test_the_manifest_of_another_version_is_refused(tmp_path: Path, spoilt: Spoilt) -> None:
+    source, out, _ = run_of(tmp_path)
+    manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    spoilt(manifest)
+    manifest[FINGERPRINT] = fingerprint(manifest)
+    (out / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(FileError, match="not written by this version"):
+        open_run(out, source)
+
+
+def test_a_density_has_no_two_steps_to_simulate(tmp_path: Path) -> None:
+    """It has no travel times either: neither with its input folder nor without is it opened."""
+    speech = apl.rules("orthophoniste", on=date(2020, 6, 1))
+    source = written(tmp_path / "in")
+    for name in ("professionnels", "population_par_age", "consommation_par_age"):
+        (source / f"{name}.csv").unlink()
+    codes = [row.split(",")[0] for row in (source / "communes.csv").read_text("utf-8-sig").split()]
+    for name, column in (("offre", "etp"), ("population_standardisee",) * 2):
+        rows = [f"code_commune,{column}", *(f"{code},1500" for code in codes[1:])]
+        (source / f"{name}.csv").write_text("\n".join(rows))
+    apl.run(source, speech, out=tmp_path / "out")
+    for given in (None, source):
+        with pytest.raises(RuleError, match="is no APL"):
+            open_run(tmp_path / "out", given)
 
 
 def test_a_run_on_tables_in_memory_is_for_python(tmp_path: Path) -> None:

@@ -302,7 +302,8 @@ def test_streams_are_those_of_spawned_seeds() -> None:
 
 
 def asked(place: Situation, doubt: Doubt = EVERYTHING, **how: Any) -> apl.Uncertainty:
-    given: dict[str, Any] = {"seed": 5, "people": heads(place.supply, 0.5), "draws": 70, **how}
+    given: dict[str, Any] = {"seed": 5, "people": heads(place.supply, 0.5), "draws": 70}
+    given |= {"least": 3, **how}
     return uncertainty(place, LAW, doubt, **given)
 
 
@@ -372,18 +373,6 @@ def test_the_table_says_what_the_draws_were() -> None:
                                    for one in classes]  # fmt: skip
     assert done.table.select(["code_bvcv", "apl", "zone"]).equals(
         done.before.ranking.bvcv.select(["code_bvcv", "apl", "zone"]))  # fmt: skip
-
-
-def test_few_persons_have_no_interval() -> None:
-    """01001 and 01002 reach nobody else's supply here: three heads; 2A004 has two."""
-    place = situation(EMPTY.communes, times_table({(c, c): 0.0 for c in CODES}), LAW)
-    who = People(np.arange(5), np.array([0, 1, 1, 2, 2]), np.array([1.0, 1.5, 1.5, 1.25, 1.25]))
-    done = asked(place, Doubt("france"), people=who)
-    assert [one is None for one in done.table.column("apl_bas").to_pylist()] == [False, True]
-    assert [one is None for one in done.table.column("apl_haut").to_pylist()] == [False, True]
-    assert (
-        asked(place, Doubt("france"), people=who, least=1).table.column("apl_bas").null_count == 0
-    )
 
 
 def test_held_cuts_are_those_of_the_run() -> None:

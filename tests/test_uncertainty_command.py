@@ -87,6 +87,8 @@ def test_fte_that_are_given_are_heads_or_are_not_drawn(tmp_path: Path) -> None:
     asked = [str(tmp_path / "given"), "--input", str(source), "--draws", "5"]
     with pytest.raises(UsageError, match="no persons to draw") as refused:
         said(*asked)
+    noise = ["--heads", "1", "--resample", "none", "--population-error", "0.1"]
+    assert CliRunner().invoke(command, [*asked, *noise]).exit_code == 2, "nobody to draw them from"
     assert "--heads" in refused.value.mend
     told, text = said(*asked, "--heads", "1")
     assert told["persons"] == 5 + 2 + 3 + 2
@@ -113,7 +115,7 @@ def test_persons_that_are_not_the_run_s_are_refused(tmp_path: Path) -> None:
     """A simulation has FTE of nobody."""
     source, out, _ = run_of(tmp_path)
     opened = open_run(out, source)
-    assert people_of(opened, source, None) is not None
+    assert people_of(opened, None) is not None
     more = str(tmp_path / "more")
     done = CliRunner().invoke(
         simulate, [str(out), "--input", str(source), "--add", "01004=2", "--out", more]

@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from apl.aids.payments import contract_payments
     from apl.bvcv import aggregate
     from apl.bvcv import build as build_bvcv
+    from apl.calibrated.calibration import Calibration, calibrate
+    from apl.certified.certificate import Certificate, certify
     from apl.cog import History
     from apl.compared.comparison import Comparison, compare
     from apl.conversion import Cog, converted
+    from apl.doubted.draws import Doubt
+    from apl.doubted.sensitivity import Sensitivity, sensitivity
+    from apl.doubted.uncertainty import Uncertainty, uncertainty
+    from apl.equity.change import Change, Year, change
+    from apl.equity.inequality import Inequality, inequality
+    from apl.equity.retirement import Retirement, retirement, staff_of
+    from apl.equity.years import year_of
     from apl.explained.explain import explain
     from apl.indicator import access
     from apl.law import Rules, rules
@@ -68,8 +77,17 @@ _HOME = {
     "apl.aids.benefits": ("contracts", "zone_benefits"),
     "apl.aids.payments": ("contract_payments",),
     "apl.bvcv": ("aggregate", "build_bvcv"),
+    "apl.doubted.sensitivity": ("Sensitivity", "sensitivity"),
+    "apl.doubted.draws": ("Doubt",),
+    "apl.doubted.uncertainty": ("Uncertainty", "uncertainty"),
+    "apl.certified.certificate": ("Certificate", "certify"),
+    "apl.equity.change": ("Change", "Year", "change"),
+    "apl.equity.inequality": ("Inequality", "inequality"),
+    "apl.equity.retirement": ("Retirement", "retirement", "staff_of"),
+    "apl.equity.years": ("year_of",),
     "apl.explained.explain": ("explain",),
     "apl.indicator": ("access",),
+    "apl.calibrated.calibration": ("Calibration", "calibrate"),
     "apl.cog": ("History",),
     "apl.compared.comparison": ("Comparison", "compare"),
     "apl.conversion": ("Cog", "converted"),
@@ -146,15 +164,20 @@ __all__ = [
     "Audit",
     "Band",
     "Blockwise",
+    "Calibration",
     "Catchment",
+    "Certificate",
+    "Change",
     "Cog",
     "Comparison",
+    "Doubt",
     "Epanechnikov",
     "Exponential",
     "FileError",
     "GapError",
     "Gaussian",
     "History",
+    "Inequality",
     "Live",
     "Logistic",
     "MarginError",
@@ -163,17 +186,21 @@ __all__ = [
     "Power",
     "Ranking",
     "ResourceError",
+    "Retirement",
     "Revision",
     "RuleError",
     "Rules",
     "Run",
+    "Sensitivity",
     "Simulation",
     "Situation",
     "Steps",
     "Table",
     "TableError",
     "Territory",
+    "Uncertainty",
     "Workers",
+    "Year",
     "access",
     "adapt",
     "adapted",
@@ -184,6 +211,9 @@ __all__ = [
     "best_places",
     "bfca",
     "build_bvcv",
+    "calibrate",
+    "certify",
+    "change",
     "checked",
     "classify",
     "compare",
@@ -194,6 +224,7 @@ __all__ = [
     "e2sfca",
     "explain",
     "i2sfca",
+    "inequality",
     "kd2sfca",
     "lifted",
     "m2sfca",
@@ -203,15 +234,20 @@ __all__ = [
     "read_pairs",
     "read_parameters",
     "read_table",
+    "retirement",
     "revise",
     "rules",
     "run",
+    "sensitivity",
     "simulate",
     "situation",
+    "staff_of",
     "suggest",
     "supply",
     "three_sfca",
     "travel_times",
     "two_sfca",
+    "uncertainty",
+    "year_of",
     "zone_benefits",
 ]

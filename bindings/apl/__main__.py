@@ -10,20 +10,40 @@ import traceback
 
 import click
 
-from apl.commands import compare, explain, machine, national, regional, results, scenarios
+from apl.commands import (
+    calibrate,
+    certify,
+    compare,
+    equity,
+    explain,
+    machine,
+    national,
+    regional,
+    report,
+    results,
+    scenarios,
+    sensitivity,
+    uncertainty,
+)
 from apl.commands.shared import cli
 
 DEFECT, INTERRUPTED, TERMINATED, CLOSED_PIPE = 1, 130, 143, 141
 __all__ = [
+    "calibrate",
+    "certify",
     "cli",
     "compare",
+    "equity",
     "explain",
     "machine",
     "main",
     "national",
     "regional",
+    "report",
     "results",
     "scenarios",
+    "sensitivity",
+    "uncertainty",
 ]  # importing registers commands
 
 

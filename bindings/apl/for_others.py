@@ -6,14 +6,19 @@ of persons. Rows stay, since the producer finds the value by its row.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from apl_core.errors import AplError, Fault, Whole
 
 OF_PERSONS = "professionnels"
 SHOWN = ("code_commune",)  # a place is no person's
 WITHHELD = "(withheld)"
+PLACE = re.compile(r"\d[\dAB]\d{3}")  # what else stands in its column may be an identifier
+# Of a message, what was copied from the file: its header (of a file without one, a person), quotes.
+COPIED = re.compile(r"(?s)((?:headers found|for us to guess): ).*|(?<!\w)(['\"]).*?\2(?!\w)")
 
 
 def for_others(error: AplError) -> AplError:
@@ -30,21 +35,27 @@ def for_others(error: AplError) -> AplError:
     return type(error)([_withheld(fault) for fault in error.faults])
 
 
-class _Withheld:
-    """A column that has one thing to say."""
-
-    def __getitem__(self, position: int) -> str:
-        return WITHHELD
-
-
 def _withheld(fault: Fault) -> Fault:
-    if not _of_persons(fault) or fault.column in SHOWN:
+    if not _of_persons(fault):
         return fault
+    title, why, mend = map(_uncopied, (fault.title, fault.why, fault.mend))
+    values = tuple(_shown(value, fault.column) for value in fault.values)
     whole = fault.whole
     if whole is not None:
-        known = whole.positions is not None
-        whole = Whole(whole.positions, _Withheld() if known else [WITHHELD] * fault.count)
-    return replace(fault, values=(WITHHELD,) * len(fault.values), whole=whole)
+        listed = list(whole)
+        cells = [_shown(value, fault.column) for _, value in listed]
+        rows = None if whole.positions is None else [row - 1 for row, _ in listed if row]
+        whole = Whole(rows, cells if rows is None else dict(zip(rows, cells, strict=True)))
+    return replace(fault, title=title, why=why, mend=mend, values=values, whole=whole)
+
+
+def _shown(value: Any, column: str | None) -> str:
+    place = column in SHOWN and PLACE.fullmatch(str(value))
+    return str(value) if place else WITHHELD
+
+
+def _uncopied(text: str) -> str:
+    return COPIED.sub(lambda found: (found[1] or "") + WITHHELD, text)
 
 
 def _of_persons(fault: Fault) -> bool:

@@ -137,7 +137,7 @@ def write_results(
 
     with claimed(out, overwrite):
         files = {f"{name}.{file_format}": name for name in tables}
-        return _replace(out, MANIFEST, files, made, told)
+        return replace_files(out, MANIFEST, files, made, told)
 
 
 def write_file(
@@ -161,10 +161,10 @@ def write_file(
     done = contents(table, file_format, made_from=told[MADE_FROM])
     with whole.claimed(path.parent, manifest_of(path.name)):
         refuse_file(path, overwrite)
-        _replace(path.parent, manifest_of(path.name), {path.name: ""}, lambda _: done, told)
+        replace_files(path.parent, manifest_of(path.name), {path.name: ""}, lambda _: done, told)
 
 
-def _replace(
+def replace_files(
     folder: Path,
     manifest_name: str,
     files: Mapping[str, str],

@@ -14,6 +14,7 @@ from apl.certified import (
     ends,
     example,
     frames,
+    implied,
     leads,
     paca,
     shares,
@@ -43,6 +44,7 @@ RECOMPUTED: Mapping[str, Callable[[Ground], Figures]] = {
     "isere": ends.isere,
     "france": ends.france,
     "five": ends.five,
+    "implied": implied.figures,
 }
 SHORT = "left out of the short form"
 

@@ -7,6 +7,7 @@ the modules of this room, one a subject.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,25 +95,30 @@ class Claim:
 
     @property
     def gap(self) -> Fraction | None:
-        """The largest gap over the parts; None: there is none between texts, or ours is missing."""
-        if self.ours is None:
-            return None
-        pairs = list(zip(parts(self.ours), parts(self.official), strict=True))
+        """The largest gap over the parts; None where no two of them can be subtracted."""
         gaps = [
             (max(b - a, Fraction(0)) if self.at_least else abs(a - b))
             / (abs(b) if self.relative and b else 1)
-            for a, b in ((number(a), number(b)) for a, b in pairs)
+            for a, b in ((number(a), number(b)) for a, b in self._pairs)
             if a is not None and b is not None
         ]
         return max(gaps, default=None)
+
+    @property
+    def _pairs(self) -> list[tuple[Value, Value]]:
+        """Ours and the official figure part by part; none where one of them has more parts."""
+        ours, official = parts(self.ours), parts(self.official)
+        there = self.ours is not None and len(ours) == len(official)
+        return list(zip(ours, official, strict=True)) if there else []
 
     @property
     def verdict(self) -> str:
         """Of the four `VERDICTS`."""
         if self.ours is None:
             return NON_VERIFIABLE
-        pairs = list(zip(parts(self.ours), parts(self.official), strict=True))
-        same = all(a == b for a, b in pairs if number(a) is None or number(b) is None)
+        pairs = self._pairs
+        texts = (a == b for a, b in pairs if number(a) is None or number(b) is None)
+        same = bool(pairs) and all(texts)
         gap = self.gap or 0
         if same and gap <= Fraction(self.within) * SLACK:
             return TENU
@@ -140,8 +146,8 @@ def parts(value: Value) -> tuple[Value, ...]:
 
 
 def number(part: Value) -> Fraction | None:
-    """A number as it is, a text such as ``3/4`` as a fraction; None: it is none."""
-    if isinstance(part, bool):
+    """A number as it is, a text such as ``3/4`` as a fraction; None: it is none, or not finite."""
+    if isinstance(part, bool) or (isinstance(part, float) and not math.isfinite(part)):
         return None
     if isinstance(part, str):
         top, stroke, bottom = part.partition("/")

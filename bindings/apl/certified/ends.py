@@ -25,6 +25,7 @@ from apl_core.territory import column_values
 ISERE = "travel/isere_osrm.csv.gz"
 PLACES, HEADS = "geography/coordonnees.csv", "supply/bpe_2024_effectifs.csv"
 WITHIN = 20  # minutes: beyond, the weights of the law are 0
+FARTHER = 25  # minutes: a fit looks one band beyond
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,23 @@ def _national(ground: Ground, profession: str) -> tuple[Scene, Pairs]:
     """All communes that have coordinates, and the estimated minutes between them."""
 
     def made() -> tuple[Territory, Pairs]:
-        places = ground.table(PLACES, "coordonnees")
-        codes = pc.unique(ground.workbook(MK).column("code_commune").cast(pa.string()))
-        both = places.filter(pc.is_in(places.column("code_commune").cast(pa.string()), codes))
-        land = Territory.from_table(both)
-        return land, _pairs(travel_times(both, within=WITHIN), land)
+        land = Territory.from_table(_places(ground))
+        return land, _pairs(estimated(ground), land)
 
-    land, pairs = ground.once("estimated times", made)
+    land, pairs = ground.once("pairs of estimated times", made)
     return _scene(ground, profession, land), pairs
+
+
+def _places(ground: Ground) -> pa.Table:
+    """Communes that have coordinates and a place in the workbooks."""
+    places = ground.table(PLACES, "coordonnees")
+    codes = pc.unique(ground.workbook(MK).column("code_commune").cast(pa.string()))
+    return places.filter(pc.is_in(places.column("code_commune").cast(pa.string()), codes))
+
+
+def estimated(ground: Ground) -> pa.Table:
+    """Estimated minutes between these communes, the table ``temps_de_parcours``."""
+    return ground.once("estimated times", lambda: travel_times(_places(ground), within=FARTHER))
 
 
 def _pairs(times: pa.Table, land: Territory) -> Pairs:

@@ -23,7 +23,9 @@ data.
 
 `apl certify --data FOLDER --out FILE.md` writes it whole. What stands under *Ours* and in the
 tables is recomputed by that command on the files listed at the end; what is official, how far a
-known gap goes and why stands in `data_schemas/claims.toml`. Each claim has one of four verdicts:
+known gap goes and why stands in `data_schemas/claims.toml`. Where the source is *notes*, *example*,
+*cases*, *engine* or *weights*, nothing official is public: under *Official* stands what others
+counted or computed, or what must hold. Each claim has one of four verdicts:
 
 | Verdict | Means |
 |---|---|

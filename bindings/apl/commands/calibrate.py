@@ -26,7 +26,7 @@ def minutes(value: str) -> tuple[float, ...]:
         found = tuple(float(one) for one in value.split(","))
     except ValueError:
         raise ValueError(f"{value!r} is not minutes such as 5,10,15") from None
-    if not 0 < found[0] < float("inf") or sorted(set(found)) != list(found):
+    if not all(0 < one < float("inf") for one in found) or sorted(set(found)) != list(found):
         raise ValueError(f"{value!r}: minutes ascend from above 0")
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -53,6 +53,9 @@ def certify(
 def _epoch() -> date:
     """The day of ``SOURCE_DATE_EPOCH``, by which builds are reproducible; else today's."""
     seconds = os.environ.get(EPOCH, "")
-    if seconds and not seconds.isdigit():
-        raise click.UsageError(f"{EPOCH} is a number of seconds, not {seconds!r}")
-    return (datetime.fromtimestamp(int(seconds), UTC) if seconds else datetime.now(UTC)).date()
+    if not seconds:
+        return datetime.now(UTC).date()
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds))).date()
+    except (ValueError, OverflowError):
+        raise click.UsageError(f"{EPOCH} is a number of seconds, not {seconds!r}") from None

@@ -19,6 +19,8 @@ from apl.commands.shared import (
     told_options,
 )
 
+OLDEST = 150  # years
+
 
 def _threshold(value: str) -> float:
     """A finite number over 0; click shows the ValueError beside the option."""
@@ -129,7 +131,7 @@ def change(
     if out is not None:
         refuse_standing(out, overwrite)
     say("reading and indexing")
-    again = partial(open_run, movements=movements, passage=passage)
+    again = partial(open_run, movements=movements, passage=passage, spare=True)
     runs = again(before, input_before), again(after, input_after)
     rules = runs[1].rules
     refuse_other_law(runs[0].rules, rules)
@@ -146,8 +148,8 @@ def change(
 def _ages(value: str) -> tuple[int, ...]:
     """Ages in years; click shows the ValueError beside the option."""
     ages = tuple(int(age) for age in value.split(","))
-    if min(ages) < 0:
-        raise ValueError(f"{value}: an age is not negative")
+    if not all(0 <= age <= OLDEST for age in ages):
+        raise ValueError(f"{value}: an age is one of 0 to {OLDEST} years")
     return ages
 
 
@@ -157,6 +159,9 @@ def _ages(value: str) -> tuple[int, ...]:
 @told_options
 @click.option("--ages", type=_ages, default="60,62,65", show_default=True, metavar="A,B,…",
               help="Who is older leaves, one age after the other.")  # fmt: skip
+@click.option("--confidential", is_flag=True,
+              help="For who holds the professionals alone: the FTE of one or two of them too."
+              )  # fmt: skip
 @click.option("--out", type=Existing, help="Folder of the results: every BVCV; confidential.")
 @output_options
 def retirement(
@@ -165,6 +170,7 @@ def retirement(
     movements: Path | None,
     passage: Path | None,
     ages: tuple[int, ...],
+    confidential: bool,
     out: Path | None,
     file_format: str,
     overwrite: bool,
@@ -192,4 +198,5 @@ def retirement(
         marked = {name: stamped(table, found.rules) for name, table in tables.items()}
         write_results(out, marked, retirement_text.manifest(found, done),
                       file_format=file_format, overwrite=overwrite)  # fmt: skip
-    tell(retirement_text.describe(found, done), as_json, retirement_text.text, out)
+    told = retirement_text.describe(found, done, confidential=confidential)
+    tell(told, as_json, retirement_text.text, out)

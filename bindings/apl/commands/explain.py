@@ -43,6 +43,6 @@ def explain(
 
     say("reading and indexing")
     found = open_run(run, source, movements=movements, passage=passage)
-    secret = secrecy(found, source, min_persons, confidential)
+    secret = secrecy(found, min_persons, confidential)
     say("two steps, parts")
     tell(describe(found, explained(found, code, secret, key=key), secret), as_json, text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, output_options, say, tell
+from apl.commands.shared import Existing, cli, output_options, say, tell, told_options
 
 WITHIN = ["france", "region", "departement", "bvcv", "commune", "none"]
 
@@ -15,6 +15,7 @@ WITHIN = ["france", "region", "departement", "bvcv", "commune", "none"]
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
 @click.option("--input", "source", type=Existing, help="The input folder of the run.")
+@told_options
 @click.option("--draws", type=int, default=1_000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same: the same bits.")
 @click.option("--resample", type=click.Choice(WITHIN), default="departement", show_default=True,
@@ -32,7 +33,7 @@ WITHIN = ["france", "region", "departement", "bvcv", "commune", "none"]
 @click.option("--level", type=float, default=0.9, show_default=True, help="Of the intervals.")
 @click.option("--threshold", type=float, default=0.8, show_default=True,
               help="A class that fewer of the draws hold is a coin toss.")  # fmt: skip
-@click.option("--min-persons", type=int, default=3, show_default=True,
+@click.option("--min-persons", type=int, default=10, show_default=True,
               help="A BVCV that reaches fewer professionals shows no interval.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 64), help="Default: the processors, 8 at most.")
 @click.option("--out", type=Existing, help="Folder of the results: the table incertitude.")
@@ -40,6 +41,8 @@ WITHIN = ["france", "region", "departement", "bvcv", "commune", "none"]
 def uncertainty(
     run: Path,
     source: Path | None,
+    movements: Path | None,
+    passage: Path | None,
     draws: int,
     seed: int,
     resample: str,
@@ -73,10 +76,12 @@ def uncertainty(
         refuse_standing(out, overwrite)
     doubt = drawn.Doubt(resample, noise_minutes, noise_by, population_error)
     refuse_if(doubt.faults(), UsageError)
+    if heads is not None and resample == drawn.NONE:
+        raise click.UsageError("--heads are drawn, and --resample none draws nobody")
     say("reading and indexing")
-    found = open_run(run, source)
-    people = None if resample == drawn.NONE else drawn.people_of(found, source, heads)
-    place = drawn.reaching(found, source, doubt)
+    found = open_run(run, source, movements=movements, passage=passage)
+    people = None if resample == drawn.NONE else drawn.people_of(found, heads)
+    place = drawn.reaching(found, doubt)
     say(f"{draws:,} draws")
     done = uncertainty(
         place, found.rules, doubt, seed=seed, people=people, draws=draws, level=level,

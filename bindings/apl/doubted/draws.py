@@ -11,24 +11,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl import activity
-from apl.country import country
-from apl.inputs import input_files, required_of
 from apl.law import Rules
 from apl.mergers import departement
 from apl.parameters import Parameters
 from apl.scenarios.opened import AGREE, Opened
 from apl.scenarios.situation import Situation
+from apl.staff import staff
 from apl_core import Catchment, Fault, FileError, Territory, UsageError, Weighted, exact_sums
 from apl_core.errors import listed
 from apl_core.exact import F64, I64, frozen
-from apl_core.tables import read_table
 from apl_core.words import Words, width
 
 NONE, FRANCE = "none", "france"
@@ -140,17 +136,12 @@ def people(
     >>> found.who.tolist(), found.at.tolist(), found.fte.round(3).tolist()
     ([0, 0, 1], [0, 1, 0], [0.667, 0.333, 1.0])
     """
-    row = Territory.from_codes([f"{k:09d}" for k in range(professionnels.num_rows)])
-    column = professionnels.schema.get_field_index("code_commune")
-    apart = professionnels.set_column(column, "code_commune", row.codes)
-    fte = activity.supply(apart, row, rules, parameters).etp  # of each row
-    at = activity.positions(professionnels, land, "professionnels").astype(np.int64)
-    names = professionnels.column("identifiant").cast(pa.string())
-    kept = np.flatnonzero(fte > 0)
-    active = names.take(pa.array(kept))
-    who = Territory.from_codes(active.unique().sort()).positions(active).astype(np.int64)
-    order = np.lexsort((at[kept], who))
-    return People(who[order], at[kept][order], fte[kept][order])
+    found = staff(professionnels, land, rules, parameters)
+    kept = found.etp > 0
+    who = np.unique(found.who[kept], return_inverse=True)[1].astype(np.int64)
+    at, fte = found.at[kept], found.etp[kept]
+    order = np.lexsort((at, who))
+    return People(who[order], at[order], fte[order])
 
 
 def heads(supply: F64, each: float) -> People:
@@ -173,14 +164,12 @@ def heads(supply: F64, each: float) -> People:
     return People(np.arange(at.size), at, supply[at] / count[at], each)
 
 
-def people_of(run: Opened, source: str | Path | None, each: float | None) -> People | None:
+def people_of(run: Opened, each: float | None) -> People | None:
     """The persons of a run that was opened; None where its inputs know FTE alone.
 
     Parameters
     ----------
     run : Opened
-    source : Path or None
-        The input folder that it was opened with.
     each : float or None
         Of a run that knows FTE alone: see `heads`.
 
@@ -189,9 +178,9 @@ def people_of(run: Opened, source: str | Path | None, each: float | None) -> Peo
     UsageError
         ``each`` where persons are known, or no number of FTE.
     FileError
-        The FTE of the persons are not the run's: it is a simulation, or on other communes.
+        The FTE of the persons are not the run's: it is a simulation.
     """
-    table = _table(run, source, "professionnels")
+    table = run.tables("professionnels")
     place = run.place
     if each is not None and (table is not None or not SMALLEST <= each < math.inf):
         raise UsageError([_no_heads(each, known=table is not None)])
@@ -206,26 +195,17 @@ def people_of(run: Opened, source: str | Path | None, each: float | None) -> Peo
     return found
 
 
-def reaching(run: Opened, source: str | Path | None, doubt: Doubt) -> Situation:
+def reaching(run: Opened, doubt: Doubt) -> Situation:
     """The situation with all pairs that some draw may bring within reach; see `Doubt.farthest`."""
     place, rules = run.place, run.rules
     if not doubt.minutes:
         return place
-    times = _table(run, source, "temps_de_parcours")
+    times = run.tables("temps_de_parcours")
+    assert times is not None
     self_pair = run.manifest["options"]["self_pair"]
     within = rules.decay.limit * doubt.farthest
     pairs = Catchment.build(times, place.pairs.land, within=within, self_pair=self_pair)
     return replace(place, pairs=pairs)
-
-
-def _table(run: Opened, source: str | Path | None, name: str) -> pa.Table | None:
-    """An input table of the run; None: it has none of that name."""
-    if source is None:
-        return country()[name]
-    files = input_files(Path(source), required_of(run.rules))
-    time = run.manifest["options"]["time"]
-    choose = {"minutes": time} if time and name == "temps_de_parcours" else None
-    return read_table(files[name], name, choose=choose) if name in files else None
 
 
 def stream(seed: int, draw: int, doubt: int) -> np.random.Generator:
@@ -362,6 +342,6 @@ def _no_heads(each: float, *, known: bool) -> Fault:
 
 def _other_fte(codes: list[str]) -> Fault:
     why = "from its professionals, other FTE follow than the run has: they were changed since"
-    mend = "name a run as `apl run` wrote it, on tables that needed no other year's communes"
+    mend = "name a run as `apl run` wrote it"
     return Fault("APL-I12", "other FTE than the run's", why, mend, "professionnels",
                  "code_commune", **listed(codes))  # fmt: skip

@@ -10,7 +10,10 @@ country does: where they are cut anew, the lowest class ends lower in most of th
 country: at 64.55; in nine draws of ten at 62.4 to 64.4). Held cuts do not move.
 
 One BVCV's figures are all that comes out: no commune's, no person's. With a few persons, the ends
-of an interval are sums of what some of them do: none is shown where they are fewer than ``least``.
+of an interval are sums of what some of them do; with three, whom one draw in nine makes one person
+thrice, they are what the least and the most active does. None is shown where they are fewer than
+``least``, nor the end of a class that is the APL of such a BVCV. Ten, not the three of secrecy
+elsewhere: a draw makes them one person once in a thousand million.
 """
 
 from __future__ import annotations
@@ -25,7 +28,6 @@ from numpy.typing import NDArray
 
 from apl.doubted.draws import NONE, Doubt, People, no_persons, unasked
 from apl.doubted.draws_ranked import Country, Ranker
-from apl.explained.secrecy import LEAST
 from apl.law import Rules
 from apl.provenance import stamped
 from apl.scenarios.situation import Outcome, Situation, outcome
@@ -33,6 +35,7 @@ from apl_core import Fault, UsageError, refuse_if
 from apl_core.exact import F64, I64
 from apl_core.many import TILE
 
+FEW = 10  # persons whose draws have an interval that is shown; a parameter everywhere
 MOST_DRAWS = 20_000  # of 3,000 BVCV: half a gigabyte
 
 
@@ -62,7 +65,8 @@ class Uncertainty:
         of the draws that hold it), ``pile_ou_face``. Of a BVCV that reaches fewer persons than
         ``least``, no interval is shown.
     cuts : pyarrow.Table
-        Where classes end: ``zone``, ``apl``, ``apl_bas``, ``apl_haut``.
+        Where classes end: ``zone``, ``apl``, ``apl_bas``, ``apl_haut``; an end that is the APL of a
+        BVCV without interval is not shown either.
     moved : int64[draws]
         How many BVCV each draw has in another class than the run.
     """
@@ -92,7 +96,7 @@ def uncertainty(
     draws: int = 1_000,
     level: float = 0.9,
     threshold: float = 0.8,
-    least: int = LEAST,
+    least: int = FEW,
     hold_cuts: bool = False,
     threads: int = 1,
     progress: Callable[[int], None] | None = None,
@@ -114,8 +118,8 @@ def uncertainty(
     level, threshold : float
         Between 0 and 1.
     least : int
-        ≥ 1. A BVCV that reaches fewer persons shows no interval: its ends would be what one or
-        two of them do.
+        ≥ 1. A BVCV that reaches fewer persons shows no interval: its ends would be what some of
+        them do.
     hold_cuts : bool
         False: every draw is ranked and cut anew. True: a class ends at the highest APL that it has
         in the run, as `apl.simulate` has it.
@@ -142,7 +146,7 @@ def uncertainty(
     >>> times = pa.table({"origine": codes, "destination": codes, "minutes": [0.0, 0.0]})
     >>> here = situation(communes, times, law)
     >>> found = uncertainty(here, law, Doubt("france"), people=heads(here.supply, 0.25), seed=1,
-    ...                     draws=200)
+    ...                     draws=200, least=3)
     >>> found.table.select(["code_bvcv", "apl_bas", "apl"]).to_pylist()[0]
     {'code_bvcv': '01001', 'apl_bas': 62.5, 'apl': 250.0}
     """
@@ -156,19 +160,22 @@ def uncertainty(
     many, cuts = ranker.apl.size, len(before.ranking.cuts)
     apl, ends = np.empty((draws, many)), np.empty((draws, cuts))
     zone = np.empty((draws, many), dtype=np.int8)
+    few = country.few(least)
+    hidden = np.zeros((draws, cuts), dtype=np.bool_)  # a class ends at the APL of one of those
 
     def tile(first: int) -> int:
         last = min(first + TILE, draws)
         for k, (mean, counted) in enumerate(country.draws(first, last), first):
             apl[k] = mean
             zone[k], ends[k] = ranker.ranked(mean, counted)
+            if not hold_cuts:
+                hidden[k] = np.isin(ends[k], mean[few])
         return last
 
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         for last in pool.map(tile, range(0, draws, TILE)):
             if progress is not None:
                 progress(last)
-    few = country.few(least)
     shown = [pa.array(ends, mask=few) for ends in interval(apl, level)]
     return Uncertainty(
         place,
@@ -182,7 +189,7 @@ def uncertainty(
         drawn,
         before,
         stamped(_table(before, rules, ranker.zone, zone, threshold, shown), rules),
-        _cuts(before, ends, level),
+        _cuts(before, ends, level, hidden),
         np.count_nonzero(zone != ranker.zone, axis=1),
     )
 
@@ -214,14 +221,16 @@ def _table(
     )
 
 
-def _cuts(before: Outcome, ends: F64, level: float) -> pa.Table:
-    """Where classes end: in the run, and in the middle draws; null where a class is empty."""
+def _cuts(before: Outcome, ends: F64, level: float, hidden: NDArray[np.bool_]) -> pa.Table:
+    """Where classes end: in the run, and in the middle draws; null where a class is empty, or where
+    that is a value which an interval does not show (``hidden``, bool[draws, cuts])."""
     cuts = before.ranking.cuts
     low, high = interval(np.where(np.isnan(ends), -np.inf, ends), level)
     found: dict[str, pa.Array] = {"zone": pa.array([cut.zone for cut in cuts], pa.string())}
     found["apl"] = pa.array([cut.apl for cut in cuts], pa.float64())
     for name, values in (("apl_bas", low), ("apl_haut", high)):
-        found[name] = pa.array(values, mask=~np.isfinite(values))
+        told = ((ends == values) & hidden).any(axis=0)
+        found[name] = pa.array(values, mask=~np.isfinite(values) | told)
     return pa.table(found)
 
 
@@ -246,7 +255,8 @@ def _asked(
     """What cannot be drawn."""
     yield from doubt.faults()
     if not 2 <= draws <= MOST_DRAWS:
-        yield unasked(f"{draws:,} draws", "their APL are kept in memory", f"2 to {MOST_DRAWS:,}")
+        why = "intervals need some, and the APL of all are kept in memory"
+        yield unasked(f"{draws:,} draws", why, f"2 to {MOST_DRAWS:,}")
     if least < 1:
         yield unasked(f"intervals of {least} persons", "it is a number of them", "1 or more")
     if seed < 0:

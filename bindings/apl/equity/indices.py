@@ -173,7 +173,8 @@ def theil_l(values: F64, weights: F64) -> float | None:
     some = weights > 0
     if (values[some] == 0).any():
         return math.inf
-    return exact_sum(weights[some] * np.log(average / values[some])) / exact_sum(weights)
+    lack = math.log(average) - np.log(values[some])  # their quotient may overflow
+    return exact_sum(weights[some] * lack) / exact_sum(weights)
 
 
 @dataclass(frozen=True)

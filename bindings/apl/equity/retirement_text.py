@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from apl.equity.retirement import Departure, Retirement
+from apl.explained.secrecy import LEAST
 from apl.lines import aligned, law_line, made_up, supplied_lines, written_lines
 from apl.provenance import versions
 from apl.scenarios.opened import Opened
@@ -18,8 +19,8 @@ HEAD = ["Without those over", "Persons", "FTE", "% of FTE", "Mean APL", "BVCV at
         "BVCV moved, held", "Inhabitants", "BVCV moved, refreshed", "Inhabitants"]  # fmt: skip
 
 
-def describe(run: Opened, found: Retirement) -> dict[str, Any]:
-    """The country before and after each departure."""
+def describe(run: Opened, found: Retirement, *, confidential: bool = False) -> dict[str, Any]:
+    """The country before and after each departure; FTE of one or two persons where asked for."""
     rules = run.rules
     return {
         "synthetic": bool(run.manifest["synthetic"]),
@@ -30,15 +31,36 @@ def describe(run: Opened, found: Retirement) -> dict[str, Any]:
         "persons": found.persons,
         "etp": found.etp,
         "mean": found.mean,
-        "departures": [_plain(one, found) for one in found.departures],
+        "min_persons": 1 if confidential else LEAST,
+        "departures": [
+            _plain(one, found, shown=confidential or several)
+            for one, several in zip(found.departures, several_persons(found), strict=True)
+        ],
     }
 
 
-def _plain(one: Departure, found: Retirement) -> dict[str, Any]:
+def several_persons(found: Retirement, least: int = LEAST) -> list[bool]:
+    """Of each departure, whether its FTE are nobody's alone.
+
+    They, and what is left of them beside the last departure that is shown, are of none or of at
+    least so many persons; those who stay too.
+    """
+    last, shown = 0, []
+    for one in found.departures:
+        more, left = one.persons - last, found.persons - one.persons
+        shown.append(not more or (more >= least and (not left or left >= least)))
+        last = one.persons if shown[-1] else last
+    return shown
+
+
+def _plain(one: Departure, found: Retirement, *, shown: bool) -> dict[str, Any]:
     names = ("age", "persons", "etp", "mean", "without_supply")
+    part = one.etp / found.etp if found.etp else None
+    hidden = {} if shown else dict.fromkeys(("etp", "mean"))  # a mean is the FTE, over all
     return {
         **{name: getattr(one, name) for name in names},
-        "part": one.etp / found.etp if found.etp else None,
+        **hidden,
+        "part": part if shown else None,
         HELD: asdict(one.held),
         REFRESHED: asdict(one.refreshed),
     }
@@ -57,6 +79,7 @@ def manifest(run: Opened, found: Retirement) -> dict[str, Any]:
         "software": versions(),
         **{name: run.manifest[name] for name in kept if name in run.manifest},
         "simulation": {"run_sha256": run.sha256, "without_those_over": ages},
+        "confidential": True,
     }
 
 
@@ -71,6 +94,8 @@ def text(found: Mapping[str, Any]) -> str:
         "",
     ]
     lines += aligned([HEAD, *map(_row, found["departures"])])
+    if any(one["etp"] is None for one in found["departures"]):
+        lines += [f"–: of fewer than {found['min_persons']} persons, FTE are not shown"]
     lines += [f"{name}: {CUTS[name]}" for name in (HELD, REFRESHED)]
     for one in found["departures"]:
         lines += _matrix(one)
@@ -87,7 +112,8 @@ def _row(one: Mapping[str, Any]) -> list[str]:
         f"{one[name][what]:,}" for name in (HELD, REFRESHED) for what in ("bvcv", "population")
     ]
     share = "–" if one["part"] is None else f"{100 * one['part']:.1f}"
-    return [str(one["age"]), f"{one['persons']:,}", f"{one['etp']:,.1f}", share,
+    etp = "–" if one["etp"] is None else f"{one['etp']:,.1f}"
+    return [str(one["age"]), f"{one['persons']:,}", etp, share,
             _number(one["mean"]), f"{one['without_supply']:,}", *moves]  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from apl.explained.bvcv import AreaExplained, explain_bvcv
 from apl.explained.commune import CommuneExplained, explain_commune
 from apl.explained.secrecy import LEAST, Secrecy, persons_of, secrecy_of
@@ -19,7 +17,6 @@ def explain(
     run: Opened,
     code: str,
     *,
-    source: str | Path | None = None,
     key: str | None = None,
     min_persons: int = LEAST,
     confidential: bool = False,
@@ -32,8 +29,6 @@ def explain(
         See `apl.open_run`.
     code : str
         A commune's, or a BVCV's.
-    source : Path, optional
-        The input folder that the run was opened with: it knows how many persons work where.
     key : {"commune", "bvcv"}, optional
         What the code is; by default a commune's if there is one. (A living area has the code of one
         of its communes.)
@@ -47,12 +42,12 @@ def explain(
     UsageError
         The run does not have the code.
     """
-    return explained(run, code, secrecy(run, source, min_persons, confidential), key=key)
+    return explained(run, code, secrecy(run, min_persons, confidential), key=key)
 
 
-def secrecy(run: Opened, source: str | Path | None, least: int, confidential: bool) -> Secrecy:
+def secrecy(run: Opened, least: int, confidential: bool) -> Secrecy:
     """What is secret of a run."""
-    persons = persons_of(run, source)
+    persons = persons_of(run)
     return secrecy_of(run.place, run.rules, persons, least=least, confidential=confidential)
 
 

@@ -14,14 +14,11 @@ What no line here can hide: the APL of all communes are equations too, and they 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl.country import country
-from apl.inputs import input_files, required_of
 from apl.law import Rules
 from apl.parameters import Parameters
 from apl.scenarios.opened import Opened
@@ -29,7 +26,6 @@ from apl.scenarios.situation import Situation
 from apl.staff import TABLE as PERSONS
 from apl.staff import staff
 from apl_core import Territory
-from apl_core.tables import read_table
 
 I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -177,20 +173,9 @@ def persons_by_commune(
     return np.bincount(once // persons, minlength=len(land)).astype(np.int64)
 
 
-def persons_of(run: Opened, source: str | Path | None) -> I64 | None:
-    """`persons_by_commune` of a run that was opened; None where its inputs know no persons.
-
-    Parameters
-    ----------
-    run : Opened
-    source : Path or None
-        The input folder that it was opened with.
-    """
-    if source is None:
-        table: pa.Table | None = country()["professionnels"]
-    else:
-        files = input_files(Path(source), required_of(run.rules))
-        table = read_table(files[PERSONS], PERSONS) if PERSONS in files else None
+def persons_of(run: Opened) -> I64 | None:
+    """`persons_by_commune` of a run that was opened; None where its inputs know no persons."""
+    table = run.tables(PERSONS)
     if table is None:
         return None
     given = Parameters(**run.manifest["options"]["parameters"])

@@ -20,18 +20,14 @@ from numpy.typing import NDArray
 from apl import whole, zoning
 from apl.blocks import Regime, Unknown
 from apl.counted import column_of, counted, own_inhabitants
-from apl.explained.secrecy import LEAST, Secrecy, persons_by_commune, persons_of, secrecy_of
+from apl.explained.secrecy import LEAST, Secrecy, persons_of, secrecy_of
 from apl.inputs import KIND, kind_of
 from apl.law import Rules
 from apl.outputs import MANIFEST
-from apl.parameters import Parameters
 from apl.regions.regimes import regime_of
 from apl.regions.zonage import as_zonage, by_code, read_zones, rows_of
 from apl.report.words import isolated
-from apl.scenarios.opened import Opened, open_run
-from apl.scenarios.opened import _changed as changed
-from apl.scenarios.opened import _law as law_of
-from apl.scenarios.opened import _other_results as other_results
+from apl.scenarios.opened import Opened, changed_files, law_of, open_run, other_results
 from apl.zoning import Ranking
 from apl_core import Fault, FileError, UsageError, refuse_if
 from apl_core.tables import read_table
@@ -154,7 +150,7 @@ def material(run: str | Path, given: Given | None = None, *, least: int = LEAST)
     opened = _opened(folder, told, asked, rules)
     places = _places(folder, told, asked, rules, known.get("communes"))
     ranking = _ranked(areas, places, rules, told, folder)
-    persons = None if opened is None else _persons(opened, asked, known)
+    persons = None if opened is None else persons_of(opened)
     secret = None if opened is None else secrecy_of(opened.place, rules, persons, least=least)
     doubt = None
     if asked.incertitude is not None:
@@ -239,15 +235,6 @@ def _embedded(told: Mapping[str, Any], rules: Rules) -> dict[str, pa.Table]:
     return {"communes": built.communes, **tables}
 
 
-def _persons(opened: Opened, asked: Given, known: Mapping[str, pa.Table]) -> I64 | None:
-    """Professionals by commune; those of the embedded country are at hand already."""
-    if not known:
-        return persons_of(opened, asked.source)
-    given = Parameters(**opened.manifest["options"]["parameters"])
-    land = opened.place.pairs.land
-    return persons_by_commune(known["professionnels"], land, opened.rules, given)
-
-
 def _opened(folder: Path, told: Mapping[str, Any], asked: Given, rules: Rules) -> Opened | None:
     """The run with its pairs, where it has some and its inputs are at hand."""
     at_hand = asked.source is not None or not any("sha256" in one for one in told["inputs"])
@@ -327,14 +314,14 @@ def _ranked(
     )
     before, after = (by_code(table, "zone") for table in (areas, found.bvcv))
     other = sorted(code for code in before if before[code] != after.get(code))
-    refuse_if(changed(other, "classes", str(folder)), FileError)
+    refuse_if(changed_files(other, "classes", str(folder)), FileError)
     return found
 
 
 def _another_zoning(zonage: pa.Table, ranking: Ranking, path: Path) -> Iterator[Fault]:
     """BVCV whose national class is not that of the run, or that only one of both has."""
     given, ours = by_code(zonage, "zone_nationale"), by_code(ranking.bvcv, "zone")
-    yield from changed(
+    yield from changed_files(
         sorted(code for code in given.keys() | ours.keys()
                if given.get(code, "") != ours.get(code, "")), "national classes", str(path)
     )  # fmt: skip
@@ -344,7 +331,7 @@ def _of_another_run(doubt: pa.Table, ranking: Ranking, path: Path) -> Iterator[F
     """BVCV whose APL is not that of the run whose intervals are shown."""
     given, ours = by_code(doubt, "apl"), by_code(ranking.bvcv, "apl")
     away = (code for code in given.keys() | ours.keys() if given.get(code) != ours.get(code))
-    yield from changed(sorted(away), "APL", str(path))
+    yield from changed_files(sorted(away), "APL", str(path))
 
 
 def _not_the_input(told: Mapping[str, Any], table: str, path: Path) -> Iterator[Fault]:
@@ -353,7 +340,7 @@ def _not_the_input(told: Mapping[str, Any], table: str, path: Path) -> Iterator[
 
     was = {entry["table"]: entry.get("sha256") for entry in told["inputs"]}.get(table)
     if was is not None and was != sha256(path):
-        yield from changed([path.name], "inputs", str(path))
+        yield from changed_files([path.name], "inputs", str(path))
 
 
 def _named(folder: Path, told: Mapping[str, Any], table: str) -> Path:

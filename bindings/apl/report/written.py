@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from apl.noticed import Notice
-from apl.outputs import MADE_FROM, MANIFEST, Contents, claimed, made_from
-from apl.outputs import _replace as replaced
+from apl.outputs import MADE_FROM, MANIFEST, Contents, claimed, made_from, replace_files
 from apl.provenance import versions
 from apl.regions.zonage import no_region
 from apl.report.material import Material
@@ -149,7 +148,7 @@ def write_report(
 
         noticed = tuple(_notices(found, land))
         told = _manifest(found, wanted, noticed)
-        replaced(out, MANIFEST, files, contents, {**told, MADE_FROM: made_from(told)})
+        replace_files(out, MANIFEST, files, contents, {**told, MADE_FROM: made_from(told)})
     return Written({name: sizes[name] for name in files}, noticed)
 
 

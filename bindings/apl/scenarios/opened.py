@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from apl import whole
+from apl import density, whole
 from apl.conversion import read_cog
 from apl.counted import WOMEN, column_of, counted
 from apl.inputs import embedded, input_files, required_of
@@ -25,6 +25,7 @@ from apl.outputs import FINGERPRINT, MANIFEST, fingerprint, sha256
 from apl.parameters import Parameters
 from apl.scenarios.situation import Situation, outcome, situation
 from apl_core import Fault, FileError, RuleError, UsageError, refuse_if
+from apl_core.catchment import SELF_PAIR
 from apl_core.errors import listed
 from apl_core.tables import read_table
 from apl_core.territory import column_values
@@ -54,6 +55,7 @@ def open_run(
     *,
     movements: str | Path | None = None,
     passage: str | Path | None = None,
+    spare: bool = False,
 ) -> Opened:
     """Open the output folder of a run.
 
@@ -65,6 +67,8 @@ def open_run(
         The input folder of that run; none for one on the embedded country.
     movements, passage : Path, optional
         The files that a run in the communes of another year (``--cog``) was given.
+    spare : bool
+        They are for something else too: a run that was given none does not refuse them.
 
     Raises
     ------
@@ -72,17 +76,22 @@ def open_run(
         No run there; results or inputs that are not those of its manifest, all of them together; a
         run on tables in memory.
     UsageError
-        Inputs that lack, or that the embedded country does not need.
+        Inputs that lack, or that the run was not given: the embedded country needs none.
     RuleError
-        The law page has changed since.
+        The law page has changed since; the run is on a density, which has no two steps.
     """
     folder = Path(folder)
     manifest = _manifest(folder)
-    law = _law(manifest, folder)
+    law = law_of(manifest, folder)
+    density.refuse_apl(law)
+    given = {entry["table"] for entry in manifest["inputs"]}
     files = {"mouvements": movements, "passage": passage}
     told = {name: Path(path) for name, path in files.items() if path is not None}
+    if not spare and not told.keys() <= given:
+        options = (BROUGHT_BY[name] for name in told if name not in given)
+        raise UsageError([_not_given(*options)])
     faults, tables = _tables(manifest, folder, None if source is None else Path(source), law, told)
-    refuse_if([*_other_results(manifest, folder), *faults], FileError)
+    refuse_if([*other_results(manifest, folder), *faults], FileError)
     asked = manifest["options"]
     name = next(name for name in manifest["outputs"] if name.startswith("apl_communes."))
     stored = read_table(folder / name, "apl_communes")
@@ -127,6 +136,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
         title, why = "another manifest than the run's", "its fingerprint is not that of its words"
         mend = "it was changed after the run: bring it back, or run again"
         raise FileError([Fault("APL-I12", title, why, mend, str(path))])
+    if not _understood(found):
+        title, why = "a run not written by this version", f"{MANIFEST} tells it in other words"
+        mend = "open it with the version that it names (software), or run again"
+        raise FileError([Fault("APL-I12", title, why, mend, str(path))])
     if found.get("simulation", {}).get("hold_cuts"):
         why = "its zones are by the cuts of the run before it"
         mend = "name that run, and add both changes to it"
@@ -134,7 +147,37 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def _law(manifest: Mapping[str, Any], folder: Path) -> Rules:
+def _understood(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest says, in the form of this version, all that is read of it."""
+    told, asked, outputs = (manifest[name] for name in ("rules", "options", "outputs"))
+    inputs, changed = manifest["inputs"], manifest.get("simulation", {})
+    if not all(isinstance(one, dict) for one in (told, asked, outputs, changed, *inputs)):
+        return False
+    given = asked.get("parameters")
+    return (
+        isinstance(given, dict)
+        and {"territories_without_apl"} <= set(given) <= {one.name for one in fields(Parameters)}
+        and "time" in asked
+        and asked.get("self_pair") in SELF_PAIR
+        and _day(asked.get("cog") or told.get("selected_from"))
+        and _day(told.get("selected_from"))
+        and isinstance(told.get("profession"), str)
+        and isinstance(manifest.get("synthetic"), bool)
+        and all(isinstance(one.get("table"), str) for one in inputs)
+        and all(isinstance(one.get("sha256", ""), str) for one in inputs)
+        and all(isinstance(one, dict) and "sha256" in one for one in outputs.values())
+    )
+
+
+def _day(value: Any) -> bool:
+    """Whether it is a date as a manifest has it."""
+    try:
+        return bool(date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def law_of(manifest: Mapping[str, Any], folder: Path) -> Rules:
     """The rules of the manifest, which the law page must still give."""
     told = manifest["rules"]
     given = Parameters(**manifest["options"]["parameters"])
@@ -146,13 +189,13 @@ def _law(manifest: Mapping[str, Any], folder: Path) -> Rules:
     return law
 
 
-def _other_results(manifest: Mapping[str, Any], folder: Path) -> Iterator[Fault]:
+def other_results(manifest: Mapping[str, Any], folder: Path) -> Iterator[Fault]:
     """The outputs of the run that have changed since, or are gone."""
     changed = (
         name for name, entry in manifest["outputs"].items()
         if not (folder / name).is_file() or sha256(folder / name) != entry["sha256"]
     )  # fmt: skip
-    yield from _changed(list(changed), "results", str(folder))
+    yield from changed_files(list(changed), "results", str(folder))
 
 
 def _tables(
@@ -203,10 +246,10 @@ def _tables(
             return table
         return cog.bring(table, name, None if name == "communes" else read("communes"))
 
-    return _changed(changed, "inputs", str(source)), read
+    return changed_files(changed, "inputs", str(source)), read
 
 
-def _changed(names: list[str], what: str, where: str) -> Iterator[Fault]:
+def changed_files(names: list[str], what: str, where: str) -> Iterator[Fault]:
     if names:
         yield Fault(
             "APL-I12",
@@ -220,6 +263,11 @@ def _changed(names: list[str], what: str, where: str) -> Iterator[Fault]:
 
 def _input(title: str, why: str, mend: str) -> Fault:
     return Fault("APL-U05", f"the input folder is {title}", why, mend, "--input")
+
+
+def _not_given(*options: str) -> Fault:
+    title, why = "a file that the run was not given", "it stayed in the communes of its tables"
+    return Fault("APL-U05", title, why, f"leave {' and '.join(options)}", options[0])
 
 
 def _no_run(folder: Path, why: str) -> Fault:
