@@ -45,7 +45,7 @@ TESTS = {
     "blocks": PAGES,
     "law_schema": PAGES,
     "parameters": PAGES,
-    "bvcv": ("bvcv_mutants", "bvcv", "aggregate"),
+    "bvcv": ("bvcv_mutants", "bvcv"), "aggregation": ("bvcv_mutants", "aggregate"),
     "territory": ("territory", "chunks"),
     "tables": ("tables_mutants", "tables", "tables_roundtrip", "schemas"),
     "catchment": ("catchment_mutants", "catchment"),

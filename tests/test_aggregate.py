@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import apl
-from apl.bvcv import aggregate
+from apl.aggregation import aggregate
 from apl_core import TableError
 
 LAW = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))

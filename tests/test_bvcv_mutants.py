@@ -16,7 +16,8 @@ from test_aggregate import apl_table, communes_table
 from test_bvcv import LAND, LAW, PEOPLE, built, columns, geography, movements, municipal, units
 
 import apl
-from apl.bvcv import CITY_OF, NO_AREA, aggregate, attributed, bare_overseas, build
+from apl.aggregation import aggregate, attributed
+from apl.bvcv import CITY_OF, NO_AREA, bare_overseas, build
 from apl_core import Fault, TableError
 
 OWN = apl.rules("medecin_generaliste", on=date(2019, 6, 1))

@@ -17,7 +17,7 @@ import pytest
 from shared import DATA, needs, needs_data
 
 import apl
-from apl.bvcv import attributed as attributed_to
+from apl.aggregation import attributed as attributed_to
 from apl.certified import paca
 from apl.certified.ground import Ground
 from apl.certified.paca import Area

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from strategies import Country, countries, extreme, fte, strip
 
 import apl
-from apl import bvcv, zoning
+from apl import aggregation, zoning
 from apl.indicator import two_steps
 from apl.law import Rules
 from apl.live import Change, Edit, Live
@@ -64,7 +64,9 @@ def afresh(live: Live, pairs: Catchment) -> tuple[F64, pa.Table]:
             "population_standardisee": live.demand,
         }
     )
-    return found.apl, zoning.classify(bvcv.aggregate(result, communes, live.rules), live.rules)
+    return found.apl, zoning.classify(
+        aggregation.aggregate(result, communes, live.rules), live.rules
+    )
 
 
 def same_as_afresh(live: Live, pairs: Catchment) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shared import DATA, needs_data, needs_jit
 
 import apl
-from apl import bvcv, indicator, pipeline, summary
+from apl import aggregation, indicator, pipeline, summary
 from apl.bvcv import Built
 from apl.mergers import merge
 from apl.parameters import Parameters
@@ -76,7 +76,7 @@ def test_bvcv_of_the_whole_country(built: Built, units: dict[str, Any]) -> None:
 
 def test_bvcv_of_region_93_are_the_guide_s_to_the_unit(built: Built, units: dict[str, Any]) -> None:
     assert region(units, "93") == {"code_region": "93", "bvcv": 167, "population": 5_118_636}
-    areas = bvcv.attributed(built.communes, LAW).to_pylist()
+    areas = aggregation.attributed(built.communes, LAW).to_pylist()
     ours: dict[str, list[int]] = {}
     for area in areas:
         if area["code_region"] == "93":

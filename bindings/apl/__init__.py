@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from apl.activity import demand, supply
+    from apl.aggregation import aggregate
     from apl.aids.benefits import contracts, zone_benefits
     from apl.aids.payments import contract_payments
-    from apl.bvcv import aggregate
     from apl.bvcv import build as build_bvcv
     from apl.calibrated.calibration import Calibration, calibrate
     from apl.certified.certificate import Certificate, certify
@@ -76,7 +76,8 @@ _HOME = {
     "apl.activity": ("demand", "supply"),
     "apl.aids.benefits": ("contracts", "zone_benefits"),
     "apl.aids.payments": ("contract_payments",),
-    "apl.bvcv": ("aggregate", "build_bvcv"),
+    "apl.aggregation": ("aggregate",),
+    "apl.bvcv": ("build_bvcv",),
     "apl.doubted.sensitivity": ("Sensitivity", "sensitivity"),
     "apl.doubted.draws": ("Doubt",),
     "apl.doubted.uncertainty": ("Uncertainty", "uncertainty"),

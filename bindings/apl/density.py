@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from apl.bvcv import aggregate
+from apl.aggregation import aggregate
 from apl.indicator import Indicator
 from apl.inputs import KIND, kind_of
 from apl.law import Rules
@@ -47,7 +47,7 @@ def table(land: Territory, found: Indicator, communes: pa.Table) -> pa.Table:
 
 
 def areas(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
-    """The density of each BVCV, in the form of `apl.bvcv.aggregate`.
+    """The density of each BVCV, in the form of `apl.aggregation.aggregate`.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def areas(result: pa.Table, communes: pa.Table, rules: Rules) -> pa.Table:
     Raises
     ------
     TableError
-        FTE in a BVCV without standardised inhabitants; what `apl.bvcv.aggregate` refuses.
+        FTE in a BVCV without standardised inhabitants; what `apl.aggregation.aggregate` refuses.
     """
     empty = aggregate(result, communes, rules)
     units = empty.column("code_bvcv").combine_chunks()

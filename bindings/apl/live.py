@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from apl import bvcv, zoning
+from apl import aggregation, zoning
 from apl.counted import WOMEN, column_of, counted
 from apl.indicator import two_steps
 from apl.law import Rules
@@ -326,7 +326,7 @@ class _Areas:
                 "population_standardisee": demand,
             }
         )
-        self._table = bvcv.aggregate(result, self.communes, rules)
+        self._table = aggregation.aggregate(result, self.communes, rules)
         units = self._table.column("code_bvcv").combine_chunks()
         self.codes = np.array(units.to_pylist(), dtype=np.str_)
         group = pc.index_in(self.communes.column("code_bvcv").cast(pa.string()), value_set=units)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from apl import (
     activity,
+    aggregation,
     bvcv,
     cities,
     counted,
@@ -204,7 +205,7 @@ def run(
             encode = partial(made, made_from=outputs.made_from(origin))
             ready["apl_communes"] = jobs.start(partial(encode, result, file_format))
         progress("zones")
-        areas = (density.areas if near is None else bvcv.aggregate)(result, communes, rules)
+        areas = (density.areas if near is None else aggregation.aggregate)(result, communes, rules)
         ranking = _ranked(areas, communes, rules, parameters)
         tables = {name: table.result() for name, table in given.tables.items()}
         seen = (
@@ -253,7 +254,7 @@ def check(
             jobs, source, law, time, self_pair=self_pair, progress=progress, cog=cog
         )
         started = start(jobs, given, law, parameters, self_pair)
-        jobs.start(partial(bvcv.attributed, rules=law), started.placed)
+        jobs.start(partial(aggregation.attributed, rules=law), started.placed)
         jobs.finish()
         tables = {name: table.result() for name, table in given.tables.items()}
         if strict:
@@ -303,7 +304,7 @@ def zone(
     mixed = (one for name in tables for one in cities.faults(name, tables[name], communes))
     refuse_if([*bvcv.bare_overseas(communes), *mixed])
     communes = counted.counted(communes, rules, published=apl)
-    areas = bvcv.aggregate(apl, communes, rules)
+    areas = aggregation.aggregate(apl, communes, rules)
     ranking = _ranked(areas, communes, rules, parameters)
     made_up = synthetic(*tables.values())
     seen = (

@@ -180,7 +180,7 @@ def _region_rows(regions: Sequence[Mapping[str, Any]], people: str) -> list[list
 
 def of_communes(built: Any, rules: Rules, noticed: Iterable[Notice] = ()) -> dict[str, Any]:
     """What `apl.bvcv.build` made: counts by region of attribution and by prefix of the code."""
-    from apl.bvcv import attributed
+    from apl.aggregation import attributed
 
     communes = built.communes
     areas = attributed(communes, rules).to_pylist()

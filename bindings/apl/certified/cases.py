@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from apl.bvcv import aggregate
+from apl.aggregation import aggregate
 from apl.certified.figures import Annex, Figures
 from apl.certified.ground import CASES, F64, Ground
 from apl_core import Catchment, Exponential, Gaussian, Power, Steps, TableError, Territory

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from apl.bvcv import aggregate
+from apl.aggregation import aggregate
 from apl.certified.figures import Figures
 from apl.certified.ground import F64, MK, WORKBOOKS, Ground
 from apl.indicator import two_steps

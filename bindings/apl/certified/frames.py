@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import pyarrow.compute as pc
 
-from apl.bvcv import Built, aggregate, build
+from apl.aggregation import aggregate
+from apl.bvcv import Built, build
 from apl.certified.figures import Annex, Figures
 from apl.certified.ground import FRAMES, MOVEMENTS, OLD_GEOGRAPHY, Ground
 from apl.law import Rules, law_page, rules

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from apl.bvcv import Built, aggregate, build
+from apl.aggregation import aggregate
+from apl.bvcv import Built, build
 from apl.law import Rules, rules
 from apl.outputs import sha256
 from apl.regions.table_vi import municipal_populations

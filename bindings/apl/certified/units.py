@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from apl.bvcv import attributed
+from apl.aggregation import attributed
 from apl.certified.figures import Figures
 from apl.certified.ground import MAYOTTE, Ground
 from apl.country import departements

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from apl import bvcv, indicator, zoning
+from apl import aggregation, indicator, zoning
 from apl.counted import column_of
 from apl.doubted.draws import (
     MINUTES,
@@ -158,7 +158,7 @@ class Country:
 
     def means(self, drawn: Drawn, apl: F64) -> F64:
         """The mean of each BVCV, float64[b], of an APL by commune, float64[n]."""
-        return bvcv.means(self.unit, drawn.weight, apl, drawn.counted.size)[0]
+        return aggregation.means(self.unit, drawn.weight, apl, drawn.counted.size)[0]
 
 
 def whole(count: I64, factor: F64) -> I64:

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl.bvcv import means
+from apl.aggregation import means
 from apl.equity.effects import DEMAND, FACTORS, GEOGRAPHY, STATES, SUPPLY, TIMES, effects, order_of
 from apl.law import Rules
 from apl.scenarios.situation import Situation

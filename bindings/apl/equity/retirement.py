@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apl import bvcv, counted, density, indicator, zoning
+from apl import aggregation, counted, density, indicator, zoning
 from apl.compared.gaps import matrix
 from apl.equity.indices import mean
 from apl.indicator import Indicator
@@ -162,7 +162,7 @@ def _departure(
 ) -> Departure:
     communes = indicator.table(place.pairs.land, found, place.communes)
     anew = zoning.rank(
-        bvcv.aggregate(communes, place.communes, rules),
+        aggregation.aggregate(communes, place.communes, rules),
         rules,
         territories_without_apl=place.outside,
         inhabitants=counted.own_inhabitants(place.communes, rules),

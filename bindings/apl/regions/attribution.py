@@ -13,7 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl.bvcv import attributed, bare_overseas
+from apl.aggregation import attributed
+from apl.bvcv import bare_overseas
 from apl.counted import column_of
 from apl.country import departements
 from apl.law import Rules

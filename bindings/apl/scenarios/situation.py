@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from apl import bvcv, counted, density, indicator, zoning
+from apl import aggregation, counted, density, indicator, zoning
 from apl.law import Rules
 from apl.zoning import Ranking
 from apl_core import Catchment, Territory
@@ -92,7 +92,7 @@ def outcome(
     found = indicator.two_steps(place.pairs, etp, place.demand, rules, threads=threads)
     result = indicator.table(place.pairs.land, found, place.communes)
     ranking = zoning.rank(
-        bvcv.aggregate(result, place.communes, rules),
+        aggregation.aggregate(result, place.communes, rules),
         rules,
         territories_without_apl=place.outside,
         inhabitants=counted.own_inhabitants(place.communes, rules),
