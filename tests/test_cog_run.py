@@ -106,6 +106,8 @@ def test_a_run_in_other_communes_is_opened_with_the_movements(folder: Path) -> N
                    "3", *opened, "--movements", str(told))  # fmt: skip
     assert drawn.exit_code == 0, drawn.output
     assert json.loads(drawn.stdout.splitlines()[-1])["persons"] == 3
+    readings = invoke("sensitivity", str(out), *opened, "--movements", str(told))
+    assert readings.exit_code == 0, readings.output
     lacking = invoke("explain", str(out), "01006", *opened)
     error: Any = lacking.exception
     assert (error.exit_code, error.faults[0].fault) == (2, "APL-U05")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -257,6 +257,29 @@ def refuse_standing(out: Path, overwrite: bool) -> None:
     found = [name for name in names if not whole.leftover(name)]
     if found and not overwrite:
         raise _standing(out, found)
+
+
+def refuse_replacing(out: Path, read: Sequence[Path]) -> None:
+    """Raise FileError where an output is what a command reads, or the results with a file of it.
+
+    Results that stand go when others take their place: a run would remove what it is made from.
+    """
+    results = {path.parent / name for path in (out / MANIFEST,) for name in _listed(path)}
+    places = {path.resolve() for path in (out, *results)}
+    lost = [str(path) for path in read if path.resolve() in places]
+    if lost:
+        why = f"{', '.join(lost)} would be replaced by what is made from it"
+        mend = "name another folder or file with --out"
+        raise FileError([Fault("APL-I14", "an output that is an input", why, mend, str(out))])
+
+
+def _listed(manifest: Path) -> list[str]:
+    """The files of the results that stand; none where there is no manifest that can be read."""
+    try:
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        return [str(name) for name in found["outputs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _encode(table: pa.Table, sink: pa.NativeFile, file_format: str) -> None:

@@ -175,6 +175,21 @@ def test_apl_i13_kind_of_output_that_does_not_exist(scene: Scene) -> None:
     assert ".parquet or .csv" in told["mend"]
 
 
+def test_apl_i14_output_that_is_an_input(scene: Scene) -> None:
+    """`--overwrite` replaces results, never what the command reads; nothing changes."""
+    assert scene.run().code == 0
+    run, zones = scene.out, scene.out / "bvcv.parquet"
+    more = ["--input", scene.source, "--overwrite", "--json"]
+    for asked in (
+        ["simulate", run, "--add", "01001=1", "--out", run, *more],
+        ["sensitivity", run, "--out", run.parent / "." / run.name, *more],
+        ["run", scene.source, *LAW, "--out", scene.source, "--overwrite", "--json"],
+        ["adapt", zones, "--suggest", "--region", "84", *LAW, "--out", run, *more[2:]],
+    ):
+        told = scene.refused("APL-I14", code=5, arguments=asked)
+        assert str(asked[1]) in told["why"]
+
+
 def test_apl_j02_more_threads_than_processors(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from apl.commands.shared import (
     self_pair_option,
     tell,
     time_option,
+    told_options,
 )
 
 
@@ -26,6 +27,7 @@ from apl.commands.shared import (
 @click.option("--on", type=day, metavar="YYYY-MM-DD", help="Date of the law; a RUN has its own.")
 @click.option("--parameters", type=Existing, help="TOML: what the texts do not give.")
 @click.option("--input", "run_input", type=Existing, help="The input folder of RUN.")
+@told_options
 @self_pair_option
 @time_option
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True)
@@ -37,6 +39,8 @@ def sensitivity(
     on: date | None,
     parameters: Path | None,
     run_input: Path | None,
+    movements: Path | None,
+    passage: Path | None,
     self_pair: str,
     time: str | None,
     threads: int,
@@ -59,12 +63,13 @@ def sensitivity(
     if source is not None and (source / MANIFEST).is_file():
         if profession or on or parameters or time or self_pair != "error":
             raise click.UsageError("RUN has its own law and options: leave them out")
-        found = room.of_run(source, run_input, threads=threads, progress=say)
+        found = room.of_run(source, run_input, movements=movements, passage=passage,
+                            threads=threads, progress=say)  # fmt: skip
     else:
         if profession is None or on is None:
             raise click.UsageError("--profession and --on are needed: INPUT has no law")
-        if run_input is not None:
-            raise click.UsageError("--input goes with RUN")
+        if run_input is not None or movements is not None or passage is not None:
+            raise click.UsageError("--input, --movements and --passage go with RUN")
         law, given = law_of(profession, on, parameters)
         found = room.sensitivity(source, law, self_pair=self_pair, parameters=given, time=time,
                                  threads=threads, progress=say)  # fmt: skip

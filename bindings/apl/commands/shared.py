@@ -143,6 +143,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         out, discreet = ctx.params.get("out"), ctx.params.pop("for_others", False)
         try:
+            if out is not None and out.exists():
+                _refuse_replacing(out, ctx.params)
             done = super().invoke(ctx)
         except Exception as error:
             told = _for_others(error) if discreet else error
@@ -156,6 +158,15 @@ class Command(click.Command):
 
             remove_list(out)
         return done
+
+
+def _refuse_replacing(out: Path, given: Mapping[str, Any]) -> None:
+    """Refuse an output, ``--overwrite`` or not, that would replace what the command reads."""
+    from apl.outputs import refuse_replacing
+
+    values = (value for name, value in given.items() if name != "out")
+    flat = (one for value in values for one in (value if isinstance(value, tuple) else (value,)))
+    refuse_replacing(out, [one for one in flat if isinstance(one, Path)])
 
 
 def _for_others(error: Exception) -> Exception:

@@ -26,7 +26,7 @@ from apl.jobs import Jobs
 from apl.law import Rules
 from apl.parameters import LARGEST, Parameters
 from apl.provenance import stamped
-from apl.scenarios.opened import open_run
+from apl.scenarios.opened import BROUGHT_BY, open_run
 from apl.scenarios.situation import Outcome, Situation, outcome
 from apl.started import start
 from apl_core import AplError, Catchment, Territory
@@ -173,10 +173,15 @@ def of_run(
     folder: Path,
     source: Path | None = None,
     *,
+    movements: Path | None = None,
+    passage: Path | None = None,
     threads: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Sensitivity:
     """`sensitivity` of a run as it was, from its output folder and its input folder.
+
+    ``movements`` and ``passage`` are those of a run with ``--cog``, which is asked as its tables
+    were brought to the communes it is in.
 
     Raises
     ------
@@ -184,10 +189,14 @@ def of_run(
         As `apl.open_run`, which holds both against the manifest.
     """
     progress("holding the run against its manifest")
-    run = open_run(folder, source)
+    run = open_run(folder, source, movements=movements, passage=passage)
     options = run.manifest["options"]
     parameters = Parameters(**options["parameters"])
-    return sensitivity(source, run.rules, self_pair=options["self_pair"], parameters=parameters,
+    given: Source = source
+    if options.get("cog") is not None:
+        names = [entry["table"] for entry in run.manifest["inputs"]]
+        given = {name: run.tables(name) for name in names if name not in BROUGHT_BY}
+    return sensitivity(given, run.rules, self_pair=options["self_pair"], parameters=parameters,
                        time=options["time"], threads=threads, progress=progress)  # fmt: skip
 
 
