@@ -168,9 +168,13 @@ def plain_table(data: bytes) -> dict[str, list[Any]] | None:
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
     if "etp" not in first.lower() or any(len(row) != 2 for row in rows):
         return None  # lines above the header, or other columns too
+    header = max(at for at, (_, etp) in enumerate(rows) if at == 0 or etp.strip().lower() == "etp")
+    above = [row for row in rows[1:header] if row[0].strip() and row[1].strip()]
+    if any(letter.isdigit() for code, _ in above for letter in code):
+        raise ValueError(f"data above a second header: {above}")
     return {
-        "code_commune": [code for code, _ in rows[1:]],
-        "etp": [float("".join(etp.split()).replace(",", ".")) for _, etp in rows[1:]],
+        "code_commune": [code for code, _ in rows[header + 1 :]],
+        "etp": [float("".join(etp.split()).replace(",", ".")) for _, etp in rows[header + 1 :]],
     }
 
 
