@@ -6,6 +6,7 @@ there, and pyarrow reads the range, as it reads a whole file in `apl_core.files`
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections import Counter
 from collections.abc import Iterator
@@ -163,6 +164,8 @@ def text_table(block: Block, *, typed: bool = True) -> tuple[pa.Table, tuple[Une
     assert block.text is not None
     room, size = _bytes_of(block)
     data = room[:size].tobytes()
+    if data.startswith(codecs.BOM_UTF8):  # the header is above: this mark is a letter of the text,
+        data = codecs.BOM_UTF8 + data  # and Arrow takes one away from the beginning
     words = pa.dictionary(pa.int32(), pa.string())
     numbers = pa.float64() if typed else pa.string()
     types = {h: numbers if c == "minutes" else words for c, h in block.columns}
