@@ -275,6 +275,8 @@ def refuse_replacing(out: Path, read: Sequence[Path]) -> None:
 
 def _listed(manifest: Path) -> list[str]:
     """The files of the results that stand; none where there is no manifest that can be read."""
+    if not manifest.is_file():  # a pipe would be read for ever
+        return []
     try:
         found = json.loads(manifest.read_text(encoding="utf-8"))
         return [str(name) for name in found["outputs"]]
