@@ -129,7 +129,8 @@ def kind_of(path: Path) -> str:
     if not path.exists():
         limits.refuse_url(path)
         near = get_close_matches(path.name, _names_beside(path), 3, 0.5)
-        raise _file_fault("APL-A01", "no such file", path, f"near names: {', '.join(near) or '–'}")
+        some = ", ".join(near) or "none, correct the path"
+        raise _file_fault("APL-A01", "no such file", path, f"near names: {some}")
     if not path.is_dir() and not path.is_file():
         raise _file_fault("APL-A11", "not a regular file", path, "name the file itself")
     if path.is_dir():

@@ -36,10 +36,10 @@ VUS = (
 ARTICLES = (
     ("Article 1er", "Les zones prévues à l'article L. 1434-4 du code de la santé publique sont, "
      "pour la profession de {{ profession }} en région {{ region }}, fixées par bassin de vie ou "
-     "pseudo-canton (BVCV) comme suit :"),
-    ("Article 2", "Les communes de la région classées par la présente agence figurent à l'annexe 1 "
+     "canton-ou-ville (BVCV) comme suit :"),
+    ("Article 2", "Les communes de la région classées par le présent arrêté figurent à l'annexe 1 "
      "({{ compte_1 }}), celles de la région que classe l'agence d'une autre région à l'annexe 2 "
-     "({{ compte_2 }}), celles d'autres régions que classe la présente agence à l'annexe 3 "
+     "({{ compte_2 }}), celles d'autres régions classées par le présent arrêté à l'annexe 3 "
      "({{ compte_3 }}). La carte des zones figure à l'annexe 4."),
     ("Article 3", "Les BVCV dont le classement s'écarte du classement national, et les motifs "
      "retenus, sont :"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,16 @@ import apl
 import apl.country
 from apl.calibrated.fit import fit, problem, solved
 from apl.calibrated.ground import Ground, ground, scattered
-from apl.calibrated.plateaus import bounds, of_weights, piles, ratios
+from apl.calibrated.plateaus import (
+    Ratios,
+    bounds,
+    middles,
+    mirrored,
+    of_weights,
+    piles,
+    ratios,
+)
+from apl.calibrated.text import describe, text
 from apl.calibrated.trust import drawn_again
 from apl.commands.calibrate import calibrate as command
 from apl_core import Steps, TableError
@@ -159,9 +169,57 @@ def test_plateaus_give_weights_and_bounds_without_a_fit() -> None:
     assert [9 <= ends[0].minutes < 11, 14 <= ends[1].minutes < 16] == [True, True]
     whole = apl.calibrate(*tables, seed=1, edges=EDGES, named=TRUTH, draws=20)
     assert whole.plateaus_agree is True
+    assert (whole.mirrored, whole.middles) == ([1, Fraction(1, 2), Fraction(1, 3)], (12, 0))
+    told = describe(whole)["plateaus"]
+    assert (told["mirrored"], told["middles"]) == (["1", "1/2", "1/3"], [12, 0])
+    said = " ".join(text(describe(whole)).split())
+    assert "1, 1/2, 1/3 have the same ratios; of supplying communes with all three" in said
     other = Steps.of(EDGES, ["1", "1/2", "1/4"], closed="left")
     assert apl.calibrate(*tables, seed=1, edges=EDGES, named=other,
                          draws=20).plateaus_agree is False  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([60, 40, 30, 20, 17])), max_size=9))
+def test_the_middle_of_three_levels_is_told(communes: list[tuple[int, int]]) -> None:
+    """Against every triple of communes of one place, each at minutes of its own."""
+    pairs = [
+        (low / high, a, b, at)
+        for (a, (at, high)), (b, (other, low)) in itertools.permutations(enumerate(communes), 2)
+        if at == other and (high, b) > (low, a)
+    ]
+    ratio, near, far, place = np.array(pairs, dtype=float).reshape(-1, 4).T
+    found = Ratios(ratio, near, far, place.astype(np.int64), len(communes), 2)
+    law = [band.weight for band in TRUTH.bands]
+    for middle, weights in ((40, law), (30, mirrored(law))):
+        expected = {
+            at
+            for at in (0, 1)
+            for three in itertools.permutations([v for where, v in communes if where == at], 3)
+            if three == (60, middle, 20)
+        }
+        assert middles(found, weights) == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "other"),
+    [
+        ([], None),
+        (["1", "1/2"], None),
+        (["1", "1/2", "1/4"], None),  # steps that are alike
+        (["1", "3/4", "1/2", "1/8"], ["1", "1/4", "1/6", "1/8"]),
+    ],
+)
+def test_weights_without_a_mirror_or_more_than_three(
+    weights: list[str], other: list[str] | None
+) -> None:
+    edges = tuple(20.0 - 4.0 * k for k in reversed(range(len(weights))))
+    named = Steps.of(edges, weights, closed="left") if weights else None
+    tables = islands(12, (4.0, 9.0, 11.0, 14.0, 16.0, 19.0))
+    found = apl.calibrate(*tables, seed=1, edges=EDGES, named=named, draws=20)
+    assert found.mirrored == (None if other is None else [Fraction(one) for one in other])
+    assert found.middles is None
+    said = " ".join(text(describe(found)).split())
+    assert ("have the same ratios: which" in said) == (other is not None)
 
 
 def test_where_nobody_reaches_one_place_alone_plateaus_say_nothing() -> None:

@@ -1,11 +1,9 @@
-"""`apl certify`: claims and verdicts, the page, the short form on the real data, and the pages that
-quote its figures."""
+"""`apl certify`: claims and verdicts, the page, and the pages that quote its figures."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,11 +16,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from shared import DATA, needs_data, needs_jit
 
 from apl.__main__ import cli
-from apl.calibrated.plateaus import Ratios
-from apl.certified import ages, frames, implied, shares
+from apl.certified import ages, shares
 from apl.certified.certificate import RECOMPUTED, Certificate, Section, certify
 from apl.certified.claims import (
     EXPLIQUE,
@@ -35,11 +31,10 @@ from apl.certified.claims import (
 )
 from apl.certified.describe import describe, text
 from apl.certified.figures import Annex
-from apl.certified.ground import FRAMES, Ground, fingerprint
+from apl.certified.ground import fingerprint
 from apl.certified.page import page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-NATIONAL = os.environ.get("APL_BENCH", "0") not in ("", "0")
 DAY = date(2026, 11, 22)
 
 
@@ -172,26 +167,6 @@ def test_weights_of_age_are_recovered() -> None:
     assert fit == pytest.approx(1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([60, 40, 30, 20, 17])), max_size=9))
-def test_the_middle_of_three_levels_is_told(communes: list[tuple[int, int]]) -> None:
-    """Against every triple of communes of one place, each at minutes of its own."""
-    pairs = [
-        (low / high, a, b, at)
-        for (a, (at, high)), (b, (other, low)) in itertools.permutations(enumerate(communes), 2)
-        if at == other and (high, b) > (low, a)
-    ]
-    ratio, near, far, place = np.array(pairs, dtype=float).reshape(-1, 4).T
-    found = Ratios(ratio, near, far, place.astype(np.int64), len(communes), 2)
-    for middle, first, second in ((40, 2 / 3, 1 / 2), (30, 1 / 2, 2 / 3)):
-        expected = {
-            at
-            for at in (0, 1)
-            for three in itertools.permutations([v for where, v in communes if where == at], 3)
-            if three == (60, middle, 20)
-        }
-        assert implied.middles(found, first, second) == expected
-
-
 # The page and the command
 
 
@@ -269,40 +244,6 @@ def test_the_date_is_asked_for_or_of_the_epoch(
     for epoch in ("noon", "²", "9" * 20):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
         assert CliRunner().invoke(cli, [*asked, "--overwrite"]).exit_code == 2, epoch
-
-
-# On the real data
-
-
-@needs_data
-@needs_jit
-def test_the_short_form_stands_on_the_published_data() -> None:
-    found = certify(DATA, short=not NATIONAL)
-    assert not found.faults()
-    of = {one.identifier: one for one in found.claims}
-    for one in found.claims:
-        left_out = one.verdict == NON_VERIFIABLE
-        assert not left_out or one.subject in {"leads", "france", "five", "implied"} or not NATIONAL
-    exact = ("bvcv.region_93", "paca.persons_two_lowest", "conservation.fte", "example.communes",
-             "cases.independent", "table_vi.corsica_turned", "isere.bits")  # fmt: skip
-    assert {of[name].verdict for name in exact} == {TENU}
-    written = rows_of(DOCS / "CERTIFICATION.md")
-    for name, one in of.items():  # the page of the repository is what comes out
-        if one.verdict != NON_VERIFIABLE:
-            assert written[name] == (one.shown("ours"), one.verdict), name
-
-
-@needs_data
-def test_an_official_figure_that_is_another_one_falls(tmp_path: Path) -> None:
-    """A cell of the frames of 2018 to 2020, altered in a copy."""
-    copy = tmp_path / FRAMES
-    copy.parent.mkdir()
-    copy.write_text((DATA / FRAMES).read_text("utf-8").replace("43.8", "43.9"), "utf-8")
-    (pages,) = (
-        one for s in paper().subjects for one in s.claims if one.identifier == "frames.pages"
-    )
-    for folder, verdict in ((DATA, TENU), (tmp_path, TOMBE)):
-        assert pages.held(sum(frames._agreeing(Ground(folder)))).verdict == verdict
 
 
 # The pages

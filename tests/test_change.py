@@ -333,3 +333,12 @@ def test_what_is_told_and_written(tmp_path: Path) -> None:
     assert "BVCV, those that changed most" in ordered.stdout
     assert said(*asked, "--order", "supply,demand").exit_code == 2
     assert said(*asked, "--cog", "2023").exit_code == 2
+
+
+def test_what_either_run_was_given_is_told(tmp_path: Path) -> None:
+    first, last = runs(tmp_path)
+    given = apl.Parameters(readings={"zoning.astride": "include"})
+    apl.run(first[1], LAW, out=tmp_path / "given", parameters=given)
+    done = said("change", tmp_path / "given", last[0], "--input-before", first[1],
+                "--input-after", last[1])  # fmt: skip
+    assert "supplied by the caller, not law: zoning.astride" in done.stdout

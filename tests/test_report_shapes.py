@@ -14,14 +14,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from shared import DATA, needs_data
 
 import apl
 from apl import bvcv
 from apl.country import country
 from apl_core import FileError, TableError, UsageError
 from apl_core.errors import ResourceError
-from apl_core.tables import read_table
 
 shapely = pytest.importorskip("shapely", reason="the extra report is not installed: shapely")
 
@@ -83,10 +81,9 @@ def test_overseas_territories_are_drawn_apart_unless_the_file_has_done_it() -> N
     longitude = np.array([-61.5, -61.2, 55.3, 55.8, 2.35])
     far = placed(longitude, np.array([16.0, 16.4, -21.0, -21.3, 48.8]), codes)
     assert sorted(far.scale) == ["971", "974"]
-    assert not far.drawn
     assert np.ptp(far.xy[:4, 1]) < 150_000  # in one row
     near = placed(np.array([-1.5, 2.35]), np.array([41.0, 48.8]), ["97101", "75056"])
-    assert (near.scale, near.drawn) == ({}, frozenset({"971"}))
+    assert near.scale == {}
 
 
 @settings(max_examples=30, deadline=None)
@@ -304,21 +301,3 @@ def test_neighbours_keep_one_border(embedded: tuple[pa.Table, pa.Table]) -> None
     found: Country = shapes_of(few(embedded)[0], None, few(embedded)[1])
     for pieces in (found.pieces.shapes, np.array(list(found._fine.values()), dtype=object)):
         assert shapely.coverage_is_valid(pieces)
-
-
-@needs_data
-def test_real_outlines_of_another_year_and_the_cities() -> None:
-    folder = DATA / "geography"
-    tables = read_table(folder / "communes_geographie_2023.csv", "geographie")
-    people = DATA / "population" / "population_municipale_geographie_2023.csv"
-    year = {"population": "population_2020"}
-    counted = read_table(people, "population_municipale", choose=year)
-    communes = bvcv.build(tables, counted, LAW).communes
-    found = shapes_of(communes, folder / "communes_2024_simplifiees.geojson.gz", None)
-    assert found.without_shape == ()
-    assert len(found.communes_without) == 13  # merged on 1 January 2024
-    assert found.schematic == ("13055", "69123", "75056")
-    assert len({unit for unit, _ in found.pieces.keys}) == 2878
-    here = found.region("93")
-    assert len(here.bvcv) == 169  # 167 that it classifies, two that others do
-    assert size(here.bvcv) + size(here.region) < 400_000

@@ -16,6 +16,7 @@ for library in ("jinja2", "xlsxwriter"):
     pytest.importorskip(library, reason=f"the extra report is not installed: {library}")
 
 from apl.report.workbook import KNOWN, LONGEST, write_workbook  # noqa: E402
+from apl_core import TableError  # noqa: E402
 from apl_core.tables import read_table  # noqa: E402
 
 AGENCIES = ["Nom du bassin de vie ou pseudo-canton", "Code du bassin de vie ou pseudo-canton",
@@ -99,7 +100,11 @@ def test_a_workbook_is_the_same_whenever_it_is_made(monkeypatch: pytest.MonkeyPa
 
 def test_a_huge_reason_and_no_decision_at_all() -> None:
     country, page = scene()
-    page["bvcv"][0]["motif"] = "é" * (LONGEST + 5)
+    page["bvcv"][0]["motif"] = "é" * LONGEST
     assert len(rows(write_workbook(country, page), "Décisions")[1][2]) == LONGEST
+    page["bvcv"][0]["motif"] += "é"
+    with pytest.raises(TableError, match="APL-I10"):
+        write_workbook(country, page)
+    page["bvcv"][0]["motif"] = None
     page["bvcv"][0]["zone"] = page["bvcv"][0]["zone_nationale"]
     assert len(rows(write_workbook(country, page), "Décisions")) == 1

@@ -234,7 +234,7 @@ def test_a_run_and_its_input_tell_the_same(tmp_path: Path, file_format: str) -> 
     [
         (["{run}", "--on", "2025-06-06"], "RUN has its own law"),
         (["{in}"], "--profession and --on are needed"),
-        (["{in}", "--profession", "p", "--on", "2025-06-06", "--input", "{in}"], "goes with RUN"),
+        (["{in}", "--profession", "p", "--on", "2025-06-06", "--input", "{in}"], "go with RUN"),
     ],
 )
 def test_what_does_not_go_together(arguments: list[str], words: str, tmp_path: Path) -> None:

@@ -14,14 +14,20 @@ from test_simulate_command import run_of
 
 import apl
 from apl.commands.scenarios import simulate
+from apl.commands.uncertainty import WITHIN
 from apl.commands.uncertainty import uncertainty as command
-from apl.doubted.draws import people, people_of
+from apl.doubted.draws import RESAMPLED, people, people_of
 from apl.inputs import embedded
 from apl.outputs import MANIFEST
 from apl.scenarios.opened import open_run
 from apl.verify import verify
 from apl_core import FileError, UsageError
 from apl_core.tables import read_table
+
+
+def test_the_command_offers_what_can_be_drawn() -> None:
+    """It lists it again: to import it would load numpy for `apl --help`."""
+    assert tuple(WITHIN) == RESAMPLED
 
 
 def said(*arguments: str) -> tuple[dict[str, Any], str]:

@@ -34,7 +34,6 @@ CITY_OF = {str(a): city for city, (low, high) in CITIES.items() for a in range(l
 class Place:
     """One commune (or arrondissement) of the geography."""
 
-    code: str
     libelle: str
     departement: str
     region: str
@@ -115,8 +114,8 @@ def build(
         units, merged, merged_areas = merge(units, persons, movements, between, rules.territory)
         stood = {code: (place.departement, place.region) for code, place in places.items()}
         for old, (new, departement, region) in located(merged, stood).items():
-            moved = {"code": new, "departement": departement, "region": region}
-            places.setdefault(new, replace(places[old], **moved))
+            there = replace(places[old], departement=departement, region=region)
+            places.setdefault(new, there)
             if old in persons:
                 persons[new] = persons.get(new, 0) + persons.pop(old)
     codes = sorted(code for code in units if code in persons)
@@ -143,7 +142,7 @@ def _places(geographie: pa.Table) -> dict[str, Place]:
     names = ("departement", "region", "bassin_de_vie", "canton_ville", "unite_urbaine")
     columns += [geographie.column(f"code_{name}").to_pylist() for name in names]
     rows = zip(*columns, strict=True)
-    return {row[0]: Place(row[0], row[1] or "", *row[2:]) for row in rows}
+    return {row[0]: Place(row[1] or "", *row[2:]) for row in rows}
 
 
 def _population_faults(
@@ -211,7 +210,7 @@ def _with_arrondissements(
         if city in places and code not in places:
             number = int(code) - CITIES[city][0] + 1
             name = f"{places[city].libelle} {number}{'er' if number == 1 else 'e'} Arrondissement"
-            places[code] = replace(places[city], code=code, libelle=name)
+            places[code] = replace(places[city], libelle=name)
         if code in places:  # one without population is named and left out, as communes are
             units[code] = code
             units.pop(city, None)

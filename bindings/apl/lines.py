@@ -58,6 +58,11 @@ def made_up(found: Mapping[str, Any]) -> list[str]:
     return [said] if found.get("synthetic") else []
 
 
+def headed(found: Mapping[str, Any]) -> list[str]:
+    """Whose APL it is, under which text, and what was applied that is not law."""
+    return [f"{found['profession']} · {law_line(found['law'])}", *supplied_lines(found)]
+
+
 def law_line(law: Mapping[str, Any]) -> str:
     """The text that was applied, from its ``text`` and ``nor``."""
     return f"{short_title(law['text'])} (NOR {law['nor']})"

@@ -156,11 +156,13 @@ def without_apl(apl: pa.Table, communes: pa.Table) -> Iterator[Notice]:
     aliens = named.filter(pc.invert(pc.is_in(named, codes.combine_chunks()))).to_pylist()
     if aliens:
         text = f"{len(aliens):,} communes without APL that the table of communes does not have"
-        yield Notice("APL-C14", f"{text}: {', '.join(aliens[:10])}")
+        some = ", ".join(aliens[:10]) + ", …" * (len(aliens) > 10)
+        yield Notice("APL-C14", f"{text}: {some}")
     missing = communes.filter(pc.invert(pc.is_in(codes, scored.combine_chunks())))
     if missing.num_rows:
         persons = pc.sum(missing.column("population")).as_py()
         some = ", ".join(missing.column("code_commune").slice(0, 10).to_pylist())
+        some += ", …" * (missing.num_rows > 10)
         text = f"{missing.num_rows:,} communes ({persons:,} inhabitants) have no published APL"
         yield Notice("APL-C18", f"{text}: {some}")
 
@@ -181,9 +183,9 @@ def zone_notices(ranking: Ranking) -> Iterator[Notice]:
             text = f"equal APL on both sides of the cut above {cut.zone}: {', '.join(cut.tied)}"
             yield Notice("APL-G01", text)
     if ranking.without_apl:
-        some = ", ".join(ranking.without_apl[:5])
-        text = f"{len(ranking.without_apl):,} BVCV or territories with inhabitants and no APL"
-        yield Notice("APL-C18", f"{text}: {some}")
+        some = ", ".join(ranking.without_apl[:5]) + ", …" * (len(ranking.without_apl) > 5)
+        text = "BVCV or territories with inhabitants and no APL"
+        yield Notice("APL-C18", f"{text}: {len(ranking.without_apl):,} ({some})")
 
 
 def pair_notices(pairs: Catchment | Pairs, communes: pa.Table, rules: Rules) -> Iterator[Notice]:
@@ -197,10 +199,11 @@ def pair_notices(pairs: Catchment | Pairs, communes: pa.Table, rules: Rules) -> 
         yield Notice("APL-E05", f"pairs exactly on a bound: {counts} min ({share:.1f} %)")
     yield from (Notice(*said) for said in oddities(pairs, limits))
     if pairs.self_added:
-        yield Notice("APL-E02", f"{pairs.self_added:,} self pairs added at 0 minutes")
+        yield Notice("APL-E02", f"self pairs added at 0 minutes: {pairs.self_added:,}")
     alone = lonely(pairs)
     if alone.size:
         some = ", ".join(pairs.land.codes[int(k)].as_py() for k in alone[:10])
+        some += ", …" * (alone.size > 10)
         text = f"{alone.size:,} communes with {int(persons[alone].sum()):,} inhabitants"
         yield Notice("APL-E08", f"{text} reach no other commune: {some}")
     if len(pairs.land) >= ENOUGH and pairs.longest < 0.95 * limits[-1]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from apl.law import Rules
 from apl.lines import (
     aligned,
+    headed,
     law_line,
     made_up,
     noticed_lines,
     people_of,
     region_name,
-    supplied_lines,
     written_lines,
 )
 from apl.noticed import Notice
@@ -134,8 +134,7 @@ def national(communes: pa.Table) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The summary as a person reads it."""
-    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
-    lines += supplied_lines(found)
+    lines = [*made_up(found), *headed(found)]
     people = people_of(found)
     counts = f"{found['population']:,} {people} · {found['bvcv']:,} BVCV"
     if "etp" in found:

@@ -46,7 +46,7 @@ def test_apl_e02_missing_self_pairs(scene: Scene) -> None:
     scene.edit(TIMES, "01002,01002,0\n", "")
     told = scene.refused("APL-E02", table=TIMES, values=["01002"])
     assert "--self-pair 0" in told["mend"]
-    assert scene.noticed("APL-E02", "--self-pair", "0") == "1 self pairs added at 0 minutes"
+    assert scene.noticed("APL-E02", "--self-pair", "0") == "self pairs added at 0 minutes: 1"
 
 
 def test_apl_e03_times_that_differ_there_and_back() -> None:

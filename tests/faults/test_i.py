@@ -166,6 +166,23 @@ def test_apl_i12_other_data_than_the_run_s(scene: Scene) -> None:
     assert caught.value.exit_code == 5
 
 
+def test_apl_i10_limits_of_a_workbook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut to fit: too many rows and too long a text are refused."""
+    pytest.importorskip("xlsxwriter", reason="no xlsxwriter: pip install 'apl[report]'")
+    from report_scene import scene as pages
+
+    from apl.report import workbook
+
+    country, page = pages()
+    for name, least in (("LONGEST", 8), ("ROWS", 3)):
+        with monkeypatch.context() as patched:
+            patched.setattr(workbook, name, least)
+            with pytest.raises(AplError) as refused:
+                workbook.write_workbook(country, page)
+        assert {(one.fault, bool(one.table)) for one in refused.value.faults} == {("APL-I10", True)}
+    assert workbook.write_workbook(country, page)[:2] == b"PK"
+
+
 def test_apl_i13_kind_of_output_that_does_not_exist(scene: Scene) -> None:
     places = scene.place / "places.csv"
     places.write_text("code_commune,longitude,latitude\n01001,5,46\n")

@@ -108,3 +108,35 @@ def test_apl_k08_compiled_code_of_others(scene: Scene, monkeypatch: pytest.Monke
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
     monkeypatch.setattr("os.getuid", lambda: 12345)
     assert kernels._cache_folder() is None, "the folder is another's"
+
+
+def labelled(scene: Scene, label: str) -> str:
+    """The page of the region where a commune has that name."""
+    pytest.importorskip("jinja2", reason="no jinja2: pip install 'apl[report]'")
+    pytest.importorskip("shapely", reason="no shapely: pip install 'apl[report]'")
+    header, first, *rest = scene.table("communes").read_text().splitlines()
+    named = [f"{header},libelle", f"{first},{label}", *(f"{row},Bourg" for row in rest)]
+    scene.table("communes").write_text("\n".join([*named, ""]))
+    assert scene.run().code == 0
+    pages = scene.place / "pages"
+    places = scene.place / "places.csv"
+    rows = ("code_commune,longitude,latitude", "01001,5,46", "01002,5.1,46", "01004,5.2,46.1", "")
+    places.write_text("\n".join(rows))
+    asked = ["report", scene.out, "--input", scene.source, "--coordinates", places, "--out", pages]
+    left = scene.apl(*asked)
+    assert left.code == 0, left.errors
+    return (pages / "region-84.html").read_text(encoding="utf-8")
+
+
+def test_apl_k06_html_in_a_label(scene: Scene) -> None:
+    page = labelled(scene, "<img src=x onerror=alert(1)>")
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    assert "default-src &#39;none&#39;" in page
+
+
+def test_apl_k07_json_inside_html(scene: Scene) -> None:
+    page = labelled(scene, "</script><b>\u2028&")
+    assert "</script><b>" not in page
+    assert page.count("</script>") == 2, "that of the data, that of the page"
+    assert "\\u003c/script\\u003e\\u003cb\\u003e\\u2028\\u0026" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,18 @@ from numpy.typing import NDArray
 
 from apl.calibrated.fit import Fit, Problem, closed, fit, level, problem, values
 from apl.calibrated.ground import Ground, ground
-from apl.calibrated.plateaus import WIDE, Bound, Pile, Ratios, bounds, of_weights, piles, ratios
+from apl.calibrated.plateaus import (
+    WIDE,
+    Bound,
+    Pile,
+    Ratios,
+    bounds,
+    middles,
+    mirrored,
+    of_weights,
+    piles,
+    ratios,
+)
 from apl.calibrated.trust import HIGH, LOW, Left, drawn_again, left_out, told
 from apl.compared.gaps import correlation
 from apl_core import Fault, Steps, TableError
@@ -22,6 +34,7 @@ F64 = NDArray[np.float64]
 EDGES = tuple(k * 5 / 2 for k in range(2, 11))  # minutes; finer than any text
 SAME = 1e-3  # weights no farther apart are the same to the digits that are shown
 COUNTING = ("communes", "inhabitants")
+LEVELS = 3  # of weights that places with all of them tell from their mirror
 
 
 @dataclass(frozen=True)
@@ -92,10 +105,32 @@ class Calibration:
         found = [pile.ratio for pile in self.piles]
         if self.named is None or not found:
             return None
-        expected = list(map(float, of_weights([band.weight for band in self.named.bands])))
+        expected = list(map(float, of_weights(self._named_levels)))
         return len(found) == len(expected) and all(
             abs(a - b) <= WIDE / 2 for a, b in zip(found, expected, strict=True)
         )
+
+    @property
+    def mirrored(self) -> list[Fraction] | None:
+        """Other weights with the ratios of the named ones; None where there are none."""
+        weights = self._named_levels
+        other = mirrored(weights) if weights else []
+        return None if other == weights else other
+
+    @property
+    def middles(self) -> tuple[int, int] | None:
+        """Places with all three levels of the named weights, and with all three of `mirrored`.
+
+        None where these are not told apart: other weights than three, or none that are mirrored.
+        """
+        if self.mirrored is None or len(self.mirrored) != LEVELS:
+            return None
+        return (len(middles(self.ratios, self._named_levels)),
+                len(middles(self.ratios, self.mirrored)))  # fmt: skip
+
+    @property
+    def _named_levels(self) -> list[Fraction]:
+        return [] if self.named is None else [band.weight for band in self.named.bands]
 
     @property
     def verdict(self) -> str | None:
@@ -171,6 +206,8 @@ def calibrate(
     ------
     TableError
         No commune in common; nothing to fit.
+    ValueError
+        Bounds that do not ascend, an unknown ``counting``.
 
     Examples
     --------

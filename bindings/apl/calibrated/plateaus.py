@@ -4,11 +4,14 @@ A commune that reaches one supplying commune alone has APL = w · R. Communes th
 have the same R: their ratios are ratios of weights, to the digits that are published, whatever the
 supply, the population and the times were. Where weights are steps, ratios pile up on a few values;
 where they are not, or where communes reach more than was thought, they scatter.
+
+Ratios do not fix weights: those of 1, 2/3, 1/3 are those of 1, 1/2, 1/3 too (`mirrored`). Places
+with all three levels tell the two apart, by which level stands in the middle (`middles`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -147,6 +150,50 @@ def of_weights(weights: Sequence[Fraction]) -> list[Fraction]:
     return sorted({low / high for high in weights for low in weights if low <= high}, reverse=True)
 
 
+def mirrored(weights: Sequence[Fraction]) -> list[Fraction]:
+    """Weights that fall by the same steps, the last one first: they have the same ratios.
+
+    >>> [str(one) for one in mirrored([Fraction(1), Fraction(2, 3), Fraction(1, 3)])]
+    ['1', '1/2', '1/3']
+    """
+    return [weights[0] * weights[-1] / one for one in reversed(weights)]
+
+
+def standing(found: Ratios, ratio: Fraction | float) -> NDArray[np.intp]:
+    """Which ratios are this one, to half a window."""
+    return np.flatnonzero(np.abs(found.ratio - float(ratio)) <= WIDE / 2)
+
+
+def middles(found: Ratios, weights: Sequence[Fraction]) -> set[int]:
+    """Places with communes of all three of some weights, the highest first.
+
+    A commune is known by its minutes; another one of as many minutes has the same level, since all
+    three ratios must be there.
+
+    >>> found = Ratios(np.array([2 / 3, 1 / 3, 1 / 2]), np.array([4.0, 4.0, 12.0]),
+    ...                np.array([12.0, 17.0, 17.0]), np.array([7, 7, 7]), 3, 1)
+    >>> law = [Fraction(1), Fraction(2, 3), Fraction(1, 3)]
+    >>> middles(found, law), middles(found, mirrored(law))
+    ({7}, set())
+    """
+
+    def rows(ratio: Fraction) -> Iterator[tuple[int, float, float]]:
+        for k in standing(found, ratio).tolist():
+            yield int(found.place[k]), float(found.near[k]), float(found.far[k])
+
+    highest, middle, lowest = weights
+    whole = set(rows(lowest / highest))
+    lower: dict[tuple[int, float], list[float]] = {}
+    for place, near, far in rows(lowest / middle):
+        lower.setdefault((place, near), []).append(far)
+    return {
+        place
+        for place, near, far in rows(middle / highest)
+        for low in lower.get((place, far), ())
+        if (place, near, low) in whole
+    }
+
+
 def bounds(found: Ratios, decay: Steps) -> tuple[Bound, ...]:
     """Where each weight ends, by communes whose ratio says which two weights they have.
 
@@ -158,7 +205,7 @@ def bounds(found: Ratios, decay: Steps) -> tuple[Bound, ...]:
     times: list[list[F64]] = [[] for _ in weights]
     for (i, k), ratio in ratio_of.items():
         if list(ratio_of.values()).count(ratio) == 1:
-            here = np.abs(found.ratio - float(ratio)) <= WIDE / 2
+            here = standing(found, ratio)
             times[i].append(found.near[here])
             times[k].append(found.far[here])
     minutes = [np.sort(np.concatenate(one)) if one else np.empty(0) for one in times]

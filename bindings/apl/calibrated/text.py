@@ -52,6 +52,8 @@ def describe(found: Calibration) -> dict[str, Any]:
             "ratios": int(found.ratios.ratio.size),
             "piles": [asdict(pile) for pile in found.piles],
             "agree": found.plateaus_agree,
+            "mirrored": None if found.mirrored is None else list(map(str, found.mirrored)),
+            "middles": None if found.middles is None else list(found.middles),
             "bounds": [asdict(bound) for bound in found.bounds],
         },
     }
@@ -110,6 +112,16 @@ def _r(one: Mapping[str, float | None]) -> list[str]:
     return ["–" if r is None else f"{r:.3f}" for r in one.values()]
 
 
+def _mirrored(found: Mapping[str, Any]) -> str:
+    """What ratios alone do not say, and the places that do."""
+    said = f"the weights {', '.join(found['mirrored'])} have the same ratios"
+    if found["middles"] is None:
+        return f"{said}: which of the two are right {UNTOLD}"
+    named, other = found["middles"]
+    return (f"{said}; of supplying communes with all three levels, {named:,} have those of the "
+            f"named weights, {other:,} the others")  # fmt: skip
+
+
 def _plateaus(found: Mapping[str, Any]) -> Iterator[str]:
     communes, places, ratios = (f"{found[name]:,}" for name in ("communes", "places", "ratios"))
     yield (
@@ -126,6 +138,8 @@ def _plateaus(found: Mapping[str, Any]) -> Iterator[str]:
     if found["agree"] is not None:
         which = "all" if found["agree"] else "not just"
         yield f"  these are {which} the ratios of the named weights, whatever the travel times"
+    if found["mirrored"] is not None:
+        yield from wrapped("  ", _mirrored(found), "    ")
     for bound in found["bounds"]:
         blurred = f": to the minute it {UNTOLD}" if bound["wrong"] > BLURRED else ""
         yield from wrapped(

@@ -125,6 +125,17 @@ def certify(
         The folder has none of the files (``APL-H07``), or one of them is not what it should be.
     TableError
         A file does not hold what it should (``APL-H09``).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cases = Path(folder, "cases")
+    ...     cases.mkdir()
+    ...     _ = (cases / "index.json").write_text("[]")
+    ...     found = certify(folder)
+    >>> next(one for one in found.claims if one.identifier == "example.communes").verdict
+    'tenu'
     """
     ground = Ground(Path(folder))
     known = {name for subject in paper().subjects for name in subject.needs}

@@ -2,9 +2,8 @@
 
 Two communes that reach one and the same supplying commune alone have APL in the ratio of their
 weights (`apl.calibrated.plateaus`). Which communes these are is taken from estimated minutes and
-heads of 2024; the ratios themselves are of published values alone. Ratios do not fix weights: those
-of 1, 2/3, 1/3 are those of 1, 1/2, 1/3 as well, so that places with all three levels are counted by
-which level stands in the middle.
+heads of 2024; the ratios themselves are of published values alone. Other weights have the same
+ratios: places with all three levels are counted by which level stands in the middle.
 """
 
 from __future__ import annotations
@@ -15,11 +14,21 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from apl.calibrated.calibration import Calibration, calibrate
 from apl.calibrated.ground import ground as brought
-from apl.calibrated.plateaus import WIDE, Pile, Ratios, bounds, of_weights, piles, ratios
+from apl.calibrated.plateaus import (
+    WIDE,
+    Pile,
+    Ratios,
+    bounds,
+    middles,
+    mirrored,
+    of_weights,
+    piles,
+    ratios,
+    standing,
+)
 from apl.calibrated.text import VERDICTS
 from apl.certified.ends import HEADS, ISERE, estimated
 from apl.certified.figures import Annex, Figures
@@ -35,7 +44,8 @@ MATRICES = {"isere": "Isère, a router's minutes", "france": "France, estimated 
 def figures(ground: Ground) -> Figures:
     """Plateaus of the five professions, then what a fit on the minutes at hand says beside them."""
     decay = ground.law.decay
-    expected = of_weights([band.weight for band in decay.bands])
+    weights = [band.weight for band in decay.bands]
+    expected = of_weights(weights)
     values: dict[str, object] = {}
     beside: list[list[str]] = []
     between: list[list[str]] = []
@@ -43,7 +53,7 @@ def figures(ground: Ground) -> Figures:
         tried = dict(_tried(ground, profession, decay))
         stood = {horizon: _held(piles(found), expected) for horizon, found in tried.items()}
         shown = tried[decay.limit - SHOWN]
-        levels = [len(middles(shown, *pair)) for pair in _orders(decay)]
+        levels = [len(middles(shown, order)) for order in (weights, mirrored(weights))]
         values |= {
             f"stand_{profession}": tuple(sum(p is not None for p in at) for at, _ in
                                          stood.values()),
@@ -86,50 +96,9 @@ def _held(found: tuple[Pile, ...], expected: list[Fraction]) -> Held:
     return at, len(found) - sum(pile is not None for pile in at)
 
 
-def _at(found: Ratios, ratio: float) -> NDArray[np.intp]:
-    return np.flatnonzero(np.abs(found.ratio - ratio) <= WIDE / 2)
-
-
 def _places(found: Ratios, pile: Pile | None, ratio: Fraction) -> int:
     """How many supplying communes have a ratio, whether or not it stands out."""
-    return (
-        int(np.unique(found.place[_at(found, float(ratio))]).size) if pile is None else pile.places
-    )
-
-
-def _orders(decay: Steps) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The two steps down from the highest weight to the lowest, and the other way round."""
-    high, middle, low = (band.weight for band in decay.bands)
-    steps = float(middle / high), float(low / middle)
-    return steps, (steps[1], steps[0])
-
-
-def middles(found: Ratios, first: float, second: float) -> set[int]:
-    """Places with three levels: middle over highest is ``first``, lowest over middle ``second``.
-
-    A commune is known by its minutes; another one of as many minutes has the same level, since all
-    three ratios must be there.
-
-    >>> found = Ratios(np.array([2 / 3, 1 / 3, 1 / 2]), np.array([4.0, 4.0, 12.0]),
-    ...                np.array([12.0, 17.0, 17.0]), np.array([7, 7, 7]), 3, 1)
-    >>> middles(found, 2 / 3, 1 / 2), middles(found, 1 / 2, 2 / 3)
-    ({7}, set())
-    """
-
-    def rows(ratio: float) -> Iterator[tuple[int, float, float]]:
-        for k in _at(found, ratio).tolist():
-            yield int(found.place[k]), float(found.near[k]), float(found.far[k])
-
-    whole = set(rows(first * second))
-    lower: dict[tuple[int, float], list[float]] = {}
-    for place, middle, low in rows(second):
-        lower.setdefault((place, middle), []).append(low)
-    return {
-        place
-        for place, high, middle in rows(first)
-        for low in lower.get((place, middle), ())
-        if (place, high, low) in whole
-    }
+    return int(np.unique(found.place[standing(found, ratio)]).size) if pile is None else pile.places
 
 
 def _beside(
@@ -172,8 +141,8 @@ def _of_ratios(expected: list[Fraction], rows: list[list[str]]) -> Annex:
 
 
 def _of_order(decay: Steps, rows: list[list[str]]) -> Annex:
-    high, middle, low = (band.weight for band in decay.bands)
-    other = high * low / middle
+    weights = [band.weight for band in decay.bands]
+    (high, middle, low), other = weights, mirrored(weights)[1]
     before = (
         f"The ratios of {high}, {middle}, {low} are those of {high}, {other}, {low} too. Supplying "
         "communes that have all three levels tell the two apart: by which one is in the middle. "

@@ -14,9 +14,9 @@ from apl.commands.shared import (
     cog_options,
     json_option,
     output_options,
+    run_options,
     say,
     tell,
-    told_options,
 )
 
 OLDEST = 150  # years
@@ -155,8 +155,7 @@ def _ages(value: str) -> tuple[int, ...]:
 
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
-@click.option("--input", "source", type=Existing, help="The input folder of the run.")
-@told_options
+@run_options
 @click.option("--ages", type=_ages, default="60,62,65", show_default=True, metavar="A,B,…",
               help="Who is older leaves, one age after the other.")  # fmt: skip
 @click.option("--confidential", is_flag=True,

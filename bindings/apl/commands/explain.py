@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, json_option, say, tell, told_options
+from apl.commands.shared import Existing, cli, json_option, run_options, say, tell
 
 
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
 @click.argument("code", metavar="CODE")
-@click.option("--input", "source", type=Existing, help="The input folder of the run.")
-@told_options
+@run_options
 @click.option("--key", type=click.Choice(["commune", "bvcv"]),
               help="What CODE is; else a commune's if there is one.")  # fmt: skip
 @click.option("--min-persons", type=click.IntRange(min=1), default=3, show_default=True,

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, output_options, say, tell, told_options
+from apl.commands.shared import Existing, cli, output_options, run_options, say, tell
 
 
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
 @click.option("--add", multiple=True, metavar="CODE=FTE", help="04070=2; 04070=-1 removes.")
-@click.option("--input", "source", type=Existing, help="The input folder of the run.")
-@told_options
+@run_options
 @click.option("--hold-cuts", is_flag=True,
               help="Classes end at the APL of the run; else the nation is cut anew.")  # fmt: skip
 @click.option("--best", type=int, metavar="N", help="The best places for N FTE, added too.")

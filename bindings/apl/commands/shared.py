@@ -108,6 +108,12 @@ def told_options(command: Any) -> Any:
     return click.option("--movements", type=Existing, help=whose)(passage(command))
 
 
+def run_options(command: Any) -> Any:
+    """``--input`` and `told_options`, of a command on a run that stands."""
+    whose = "The input folder of the run."
+    return click.option("--input", "source", type=Existing, help=whose)(told_options(command))
+
+
 def output_options(command: Any) -> Any:
     """``--format``, ``--overwrite``, ``--json``."""
     for option in (

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, output_options, say, tell, told_options
+from apl.commands.shared import Existing, cli, output_options, run_options, say, tell
 
 WITHIN = ["france", "region", "departement", "bvcv", "commune", "none"]
 
 
 @cli.command()
 @click.argument("run", metavar="RUN", type=Existing)
-@click.option("--input", "source", type=Existing, help="The input folder of the run.")
-@told_options
+@run_options
 @click.option("--draws", type=int, default=1_000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same: the same bits.")
 @click.option("--resample", type=click.Choice(WITHIN), default="departement", show_default=True,

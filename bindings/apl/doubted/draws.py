@@ -186,8 +186,7 @@ def people_of(run: Opened, each: float | None) -> People | None:
         raise UsageError([_no_heads(each, known=table is not None)])
     if table is None:
         return None if each is None else heads(place.supply, each)
-    given = Parameters(**run.manifest["options"]["parameters"])
-    found = people(table, place.pairs.land, run.rules, given)
+    found = people(table, place.pairs.land, run.rules, run.parameters)
     again = exact_sums(found.at, found.fte, place.supply.size)
     apart = np.flatnonzero(~np.isclose(again, place.supply, rtol=AGREE, atol=0))
     if apart.size:

@@ -191,13 +191,13 @@ def of_run(
     progress("holding the run against its manifest")
     run = open_run(folder, source, movements=movements, passage=passage)
     options = run.manifest["options"]
-    parameters = Parameters(**options["parameters"])
     given: Source = source
     if options.get("cog") is not None:
         names = [entry["table"] for entry in run.manifest["inputs"]]
         given = {name: run.tables(name) for name in names if name not in BROUGHT_BY}
-    return sensitivity(given, run.rules, self_pair=options["self_pair"], parameters=parameters,
-                       time=options["time"], threads=threads, progress=progress)  # fmt: skip
+    return sensitivity(given, run.rules, self_pair=options["self_pair"],
+                       parameters=run.parameters, time=options["time"], threads=threads,
+                       progress=progress)  # fmt: skip
 
 
 def opened(

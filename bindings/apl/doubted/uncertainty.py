@@ -131,7 +131,8 @@ def uncertainty(
     Raises
     ------
     UsageError
-        What cannot be drawn.
+        What cannot be drawn (``APL-U06``): nothing doubted, no persons, too few draws, pairs that
+        do not reach far enough.
 
     Examples
     --------

@@ -12,15 +12,13 @@ from apl.doubted.draws import FRANCE, PER_ORIGIN
 from apl.doubted.uncertainty import Uncertainty, interval
 from apl.lines import (
     aligned,
-    law_line,
+    headed,
     made_up,
     people_of,
     region_name,
-    supplied_lines,
     wrapped,
     written_lines,
 )
-from apl.provenance import versions
 from apl.scenarios.opened import Opened
 
 FIRST = 10  # BVCV that people read; --json and the table have all
@@ -45,11 +43,7 @@ def describe(run: Opened, done: Uncertainty) -> dict[str, Any]:
     regions = sorted({row["code_region"] for row in rows})
     tossed = [row for row in rows if row["pile_ou_face"]]
     return {
-        "synthetic": bool(run.manifest["synthetic"]),
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "unit": rules.unit,
+        **run.told,
         "counted": rules.zoning.population,
         **asked(done),
         "persons": None if done.people is None else done.people.size,
@@ -98,11 +92,9 @@ def _by(rows: Sequence[Mapping[str, Any]], key: str, values: Iterable[str]) -> l
 
 def manifest(run: Opened, done: Uncertainty) -> dict[str, Any]:
     """Where the table comes from: the run's inputs and law, and what was drawn."""
-    kept = ("synthetic", "inputs", "rules", "noticed")
     told = {"run_sha256": run.sha256, **asked(done)}
     return {
-        "software": versions(),
-        **{name: run.manifest[name] for name in kept if name in run.manifest},
+        **run.origin("synthetic", "inputs", "rules", "noticed"),
         "options": {**run.manifest["options"], "uncertainty": told},
     }
 
@@ -121,8 +113,7 @@ def stages(draws: int, say: Callable[[str], None]) -> Callable[[int], None]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The same as a person reads it."""
-    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
-    lines += supplied_lines(found)
+    lines = [*made_up(found), *headed(found)]
     lines += _doubted(found)
     cuts = "those of the run, held" if found["hold_cuts"] else "made anew in each draw"
     lines += [f"{found['draws']:,} draws (seed {found['seed']}), cuts {cuts}", ""]

@@ -115,6 +115,8 @@ def change(
     ------
     TableError
         Other communes in the one year than in the other (``APL-C14``).
+    ValueError
+        An ``order`` that is none of all four factors.
 
     Examples
     --------

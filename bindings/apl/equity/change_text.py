@@ -7,7 +7,7 @@ from typing import Any
 
 from apl.equity.change import COLUMNS, Change, Effects
 from apl.equity.effects import FACTORS
-from apl.lines import aligned, law_line, made_up, region_name, wrapped, written_lines
+from apl.lines import aligned, headed, made_up, region_name, wrapped, written_lines
 from apl.scenarios.opened import Opened
 from apl_core.errors import SHOWN
 
@@ -18,12 +18,11 @@ HEAD = ["before", "after", "change", *FACTORS]
 
 def describe(before: Opened, after: Opened, found: Change) -> dict[str, Any]:
     """The means, their parts, and every BVCV."""
-    rules = after.rules
+    supplied = dict.fromkeys((*before.rules.supplied, *after.rules.supplied))
     return {
-        "synthetic": any(bool(run.manifest["synthetic"]) for run in (before, after)),
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "unit": rules.unit,
+        **after.told,
+        "synthetic": any(run.told["synthetic"] for run in (before, after)),
+        "supplied_by_the_caller_not_law": list(supplied),
         "order": None if found.order is None else list(found.order),
         "national": None if found.national is None else _plain(found.national),
         "regions": {name: _plain(one) for name, one in found.regions.items()},
@@ -43,7 +42,7 @@ def text(found: Mapping[str, Any]) -> str:
     order = (
         SHAPLEY if found["order"] is None else f"in this order: {', then '.join(found['order'])}"
     )
-    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
+    lines = [*made_up(found), *headed(found)]
     lines += wrapped("", f"Change of the APL ({found['unit']}); effects: {order}", "  ")
     regions = [[region_name(name), *_cells(one)] for name, one in found["regions"].items()]
     whole = [["France", *_cells(found["national"])]] if found["national"] else []

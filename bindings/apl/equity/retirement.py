@@ -23,7 +23,6 @@ from apl.compared.gaps import matrix
 from apl.equity.indices import mean
 from apl.indicator import Indicator
 from apl.law import Rules
-from apl.parameters import Parameters
 from apl.scenarios.opened import Opened
 from apl.scenarios.simulate import held
 from apl.scenarios.situation import Situation, outcome
@@ -119,6 +118,16 @@ def retirement(
         Who is older leaves.
     threads : int
         The bits do not depend on it.
+
+    Returns
+    -------
+    Retirement
+        The departures by falling age: the fewest leave first.
+
+    Raises
+    ------
+    RuleError
+        The rules are on a density, which has no two steps.
 
     Examples
     --------
@@ -218,5 +227,4 @@ def staff_of(run: Opened) -> Staff:
         why = "the run is on FTE (offre), which have no age"
         mend = "run on a table professionnels, then name that run"
         raise FileError([Fault("APL-A01", f"no table {TABLE}", why, mend, TABLE)])
-    given = Parameters(**run.manifest["options"]["parameters"])
-    return staff(table, run.place.pairs.land, run.rules, given)
+    return staff(table, run.place.pairs.land, run.rules, run.parameters)

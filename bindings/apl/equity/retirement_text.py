@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from apl.equity.retirement import Departure, Retirement
 from apl.explained.secrecy import LEAST
-from apl.lines import aligned, law_line, made_up, supplied_lines, written_lines
-from apl.provenance import versions
+from apl.lines import aligned, headed, made_up, written_lines
 from apl.scenarios.opened import Opened
 from apl.scenarios.simulate_text import CUTS, HELD, REFRESHED
 
@@ -21,13 +20,8 @@ HEAD = ["Without those over", "Persons", "FTE", "% of FTE", "Mean APL", "BVCV at
 
 def describe(run: Opened, found: Retirement, *, confidential: bool = False) -> dict[str, Any]:
     """The country before and after each departure; FTE of one or two persons where asked for."""
-    rules = run.rules
     return {
-        "synthetic": bool(run.manifest["synthetic"]),
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "unit": rules.unit,
+        **run.told,
         "persons": found.persons,
         "etp": found.etp,
         "mean": found.mean,
@@ -73,11 +67,9 @@ def results(found: Retirement) -> dict[str, pa.Table]:
 
 def manifest(run: Opened, found: Retirement) -> dict[str, Any]:
     """Where the results come from: the run's manifest, and who leaves."""
-    kept = ("synthetic", "inputs", "rules", "options", "travel_times_estimate")
     ages = [one.age for one in found.departures]
     return {
-        "software": versions(),
-        **{name: run.manifest[name] for name in kept if name in run.manifest},
+        **run.origin("synthetic", "inputs", "rules", "options", "travel_times_estimate"),
         "simulation": {"run_sha256": run.sha256, "without_those_over": ages},
         "confidential": True,
     }
@@ -85,8 +77,7 @@ def manifest(run: Opened, found: Retirement) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The same as a person reads it."""
-    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
-    lines += supplied_lines(found)
+    lines = [*made_up(found), *headed(found)]
     lines += [
         f"{found['persons']:,} persons with {found['etp']:,.1f} FTE; mean APL "
         f"{_number(found['mean'])} ({found['unit']})",

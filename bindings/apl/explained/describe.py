@@ -23,11 +23,7 @@ def describe(run: Opened, done: Explained, secret: Secrecy) -> dict[str, Any]:
     rules = run.rules
     told = _commune(done) if isinstance(done, CommuneExplained) else _area(done)
     return {
-        "synthetic": bool(run.manifest["synthetic"]),
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "unit": rules.unit,
+        **run.told,
         "counted": rules.zoning.population,
         **told,
         "secrecy": {

@@ -178,5 +178,4 @@ def persons_of(run: Opened) -> I64 | None:
     table = run.tables(PERSONS)
     if table is None:
         return None
-    given = Parameters(**run.manifest["options"]["parameters"])
-    return persons_by_commune(table, run.place.pairs.land, run.rules, given)
+    return persons_by_commune(table, run.place.pairs.land, run.rules, run.parameters)

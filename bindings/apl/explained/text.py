@@ -8,7 +8,7 @@ from typing import Any
 from apl.explained.cuts import RISE
 from apl.explained.explain import COMMUNE
 from apl.explained.secrecy import FTE
-from apl.lines import aligned, law_line, made_up, people_of, region_name, supplied_lines, wrapped
+from apl.lines import aligned, headed, made_up, people_of, region_name, wrapped
 
 FIRST = 10  # lines of a list that people read; --json has all
 FEW = 3  # places named for a change of class
@@ -19,7 +19,7 @@ def text(found: Mapping[str, Any]) -> str:
     lines = [*made_up(found)]
     if found["secrecy"]["confidential"]:
         lines.append("CONFIDENTIAL: for the producer alone; no commune is gathered.")
-    lines += [f"{found['profession']} · {law_line(found['law'])}", *supplied_lines(found)]
+    lines += headed(found)
     lines += _commune(found) if found["kind"] == COMMUNE else _area(found)
     return "\n".join([*lines, "", *_secrecy(found["secrecy"])])
 

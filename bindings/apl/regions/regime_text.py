@@ -7,7 +7,7 @@ from typing import Any
 
 from apl.blocks import Regime
 from apl.law import Rules
-from apl.lines import law_line, supplied_lines
+from apl.lines import headed
 from apl.regions.gauges import Gauge
 
 
@@ -27,7 +27,7 @@ def describe_regime(rules: Rules, regime: Regime, region: str) -> dict[str, Any]
 def regime_lines(found: Mapping[str, Any]) -> list[str]:
     """`describe_regime` as a person reads it."""
     regime = found["regime"]
-    lines = [f"{found['profession']} · {law_line(found['law'])}", *supplied_lines(found)]
+    lines = headed(found)
     lines.append(f"Regime {regime['name']}: {regime['title']} ({regime['cite']})")
     return [*lines, *([f"  reported by: {regime['reported']}"] if regime["reported"] else [])]
 

@@ -62,7 +62,7 @@ def told_by_bvcv(found: Material) -> dict[str, Told]:
     AplError
         A defect of ours: parts that do not sum to the APL.
     """
-    ends = _ends(found.ranking, found)
+    ends = _ends(found.ranking)
     rows = {row["code_bvcv"]: row for row in found.ranking.bvcv.to_pylist()}
     if found.opened is None or found.secrecy is None:
         return {code: Told((), tuple(_distances(row, ends, found, {}, {})))
@@ -122,7 +122,7 @@ def _line(apl: float, **counted: int) -> dict[str, Any]:
     return {"code": None, **counted, "apl": _round(apl, 4)}
 
 
-def _ends(ranking: Ranking, found: Material) -> Ranking:
+def _ends(ranking: Ranking) -> Ranking:
     """A ranking of the lowest and the highest BVCV of each class: `distances` looks at no other."""
     kept: dict[str, list[dict[str, Any]]] = {}
     for row in ranking.bvcv.select(["zone", "apl"]).to_pylist():

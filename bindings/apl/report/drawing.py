@@ -13,8 +13,7 @@ from typing import Any
 
 from apl.bvcv import CITY_OF
 from apl.cities import NAMES
-from apl.report.pages import _environment as environment
-from apl.report.pages import percent, whole_number
+from apl.report.pages import environment, percent, whole_number
 from apl.report.shapes import Shapes
 
 A4 = (297.0, 210.0)  # mm
@@ -195,7 +194,7 @@ def _lines(
     if lost:
         yield f"Sans contour connu : {', '.join(lost[:12])}{' …' if len(lost) > 12 else ''}."
     said = (f"Texte appliqué : {law['texte']} (NOR {law['nor']}). Bassins de vie ou "
-            "pseudo-cantons (BVCV).")  # fmt: skip
+            "cantons-ou-villes (BVCV).")  # fmt: skip
     yield from textwrap.wrap(said, int((wide - 2 * EDGE) / LETTER))
     decided = sum(one["zone"] != one["zone_nationale"] for one in shown
                   if one.get("dans_region", True))  # fmt: skip

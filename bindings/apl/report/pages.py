@@ -53,7 +53,7 @@ def _rendered(template: str, page: Mapping[str, Any], shapes: Shapes | None) -> 
     style, script = _text("style.css"), _script()
     levels = scale(page["courbe"])
     kept = {key: value for key, value in page.items() if key != "courbe"}
-    made: str = _environment().get_template(template).render(
+    made: str = environment().get_template(template).render(
         page=page,
         noms=labels,
         carte=None if shapes is None else _map(shapes, page, levels),
@@ -129,7 +129,7 @@ def _hash(text: str) -> str:
 
 
 @functools.cache
-def _environment() -> Any:
+def environment() -> Any:
     """Templates whose every value is escaped, and whose every name must exist."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 

@@ -128,7 +128,7 @@ def _points(coordinates: pa.Table, wanted: Collection[str]) -> tuple[dict[str, P
     kept = np.array([code in wanted for code in codes], dtype=bool)
     codes = [code for code in codes if code in wanted]
     if not codes:
-        return {}, Placed(np.zeros((0, 2)), {}, frozenset())
+        return {}, Placed(np.zeros((0, 2)), {})
     where = placed(degrees[0][kept], degrees[1][kept], codes)
     return dict(zip(codes, map(tuple, where.xy.tolist()), strict=True)), where
 

@@ -36,13 +36,12 @@ OVERSEAS = {
 class Placed:
     """Points of a map in metres, and how many kilometres a metre of it is worth by territory.
 
-    ``scale`` has the overseas territories that were moved; ``drawn`` those that a file draws
+    ``scale`` has the overseas territories that were moved, and not those that a file draws
     elsewhere than they are, at a scale nobody knows.
     """
 
     xy: F64
     scale: dict[str, float]
-    drawn: frozenset[str]
 
 
 def lambert93(longitude: F64, latitude: F64) -> F64:
@@ -98,8 +97,7 @@ def placed(longitude: F64, latitude: F64, codes: Sequence[str]) -> Placed:
         own = ~near & (territory == code)
         spot, scale[code] = _flat(longitude[own], latitude[own])
         xy[own] = spot + np.array([FIRST + STEP * moved.index(code), ROW])
-    drawn = frozenset(set(territory[near]) & OVERSEAS.keys())
-    return Placed(np.round(xy, 1), scale, drawn)  # the same point has the same bits, wherever
+    return Placed(np.round(xy, 1), scale)  # the same point has the same bits, wherever
 
 
 def _flat(longitude: F64, latitude: F64) -> tuple[F64, float]:

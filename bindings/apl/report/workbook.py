@@ -16,11 +16,13 @@ from typing import Any
 from apl.report.payload import Nation
 from apl.report.words import region_label, zone_label
 from apl.zoning import FRANCE
+from apl_core import Fault, refuse_if
+from apl_core.errors import SHOWN
 
-LONGEST = 32_767  # characters of a cell, Excel's limit
+LONGEST, ROWS = 32_767, 1 << 20  # characters of a cell, rows of a sheet: Excel's limits
 SECONDS = 1_577_836_800  # of 1 January 2020: when files say that they were made, if nobody does
 WHEN = re.compile("[0-9]{1,11}")  # a SOURCE_DATE_EPOCH of this millennium or the next
-WIDE = {"Quoi": 42, "Valeur": 90, "Motif": 50, "motif": 50}  # letters, of a column
+WIDE = {"Quoi": 42, "Valeur": 90, "Motif": 50, "motif": 50, "Région qui classe": 28}  # letters, of a column
 HEAD = 45  # points: a header of three lines
 INERT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
@@ -44,7 +46,7 @@ class Sheet:
 
     name: str
     header: Row
-    rows: Iterable[Row]
+    rows: Sequence[Row]
     formats: Mapping[str, str]
 
 
@@ -62,24 +64,31 @@ def write_workbook(country: Nation, page: Mapping[str, Any]) -> bytes:
     bytes
         An ``.xlsx``; the same from the same run, whenever it is made (``SOURCE_DATE_EPOCH`` is the
         date that it bears, if it is set).
+
+    Raises
+    ------
+    TableError
+        More rows, or a longer text, than a sheet holds: none is cut.
     """
     import xlsxwriter
 
-    sink = io.BytesIO()
-    book = xlsxwriter.Workbook(sink, {"constant_memory": True, **INERT})
-    book.set_properties({"title": page["titre"], "created": made_on()})
     region = page["region"]["code"]
     units = country.bvcv if region == FRANCE else page["bvcv"]
     persons = {"Population": "#,##0", "Population standardisée": "#,##0"}
     shares = dict.fromkeys(SHARES[3:], "0.0%")
-    for sheet in (
-        Sheet("BVCV", UNITS, map(_unit, units),
+    sheets = [
+        Sheet("BVCV", UNITS, list(map(_unit, units)),
               {**persons, "APL": "0.0", "Part cumulée de la population": "0.0%"}),
-        Sheet("Communes", KNOWN, _communes(units, region), persons),
-        Sheet("Parts", SHARES, map(_share, page["zones"]), {**persons, **shares}),
-        Sheet("Décisions", DECIDED, _decisions(units, region), {}),
-        Sheet("Provenance", ("Quoi", "Valeur"), _provenance(country, page), {}),
-    ):  # fmt: skip
+        Sheet("Communes", KNOWN, list(_communes(units, region)), persons),
+        Sheet("Parts", SHARES, list(map(_share, page["zones"])), {**persons, **shares}),
+        Sheet("Décisions", DECIDED, list(_decisions(units, region)), {}),
+        Sheet("Provenance", ("Quoi", "Valeur"), list(_provenance(country, page)), {}),
+    ]  # fmt: skip
+    refuse_if(fault for sheet in sheets for fault in _too_much(sheet))
+    sink = io.BytesIO()
+    book = xlsxwriter.Workbook(sink, {"constant_memory": True, **INERT})
+    book.set_properties({"title": page["titre"], "created": made_on()})
+    for sheet in sheets:
         _write(book, sheet)
     book.close()
     return sink.getvalue()
@@ -123,7 +132,21 @@ def _cell(page: Any, row: int, column: int, value: Any, form: Any) -> None:
     elif isinstance(value, int | float):
         page.write_number(row, column, value, form)
     else:
-        page.write_string(row, column, str(value)[:LONGEST], form)
+        page.write_string(row, column, str(value), form)
+
+
+def _too_much(sheet: Sheet) -> Iterator[Fault]:
+    """What a sheet does not hold; XlsxWriter leaves it out without a word."""
+    title, mend = "more than a workbook holds", "leave --xlsx, or shorten a motive"
+    if len(sheet.rows) >= ROWS:
+        yield Fault("APL-I10", title, f"{len(sheet.rows):,} rows of {ROWS:,}", mend, sheet.name)
+    long = [row for row, cells in enumerate(sheet.rows, 2)
+            if any(isinstance(cell, str) and len(cell) > LONGEST for cell in cells)]  # fmt: skip
+    if long:
+        why = f"a cell has {LONGEST:,} characters at most"
+        yield Fault(
+            "APL-I10", title, why, mend, sheet.name, None, tuple(long[:SHOWN]), (), len(long)
+        )
 
 
 def _unit(one: Mapping[str, Any]) -> Row:

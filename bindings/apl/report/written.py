@@ -249,7 +249,8 @@ def _notices(found: Material, land: Country | None) -> Iterator[Notice]:
                         ("cities whose arrondissements are drawn by a scheme", land.schematic),
                         ):  # fmt: skip
         if codes:
-            yield Notice("APL-S09", f"{len(codes):,} {what}: {', '.join(codes[:10])}")
+            some = ", ".join(codes[:10]) + ", …" * (len(codes) > 10)
+            yield Notice("APL-S09", f"{len(codes):,} {what}: {some}")
 
 
 def _manifest(found: Material, asked: Asked, noticed: Sequence[Notice]) -> dict[str, Any]:
@@ -289,15 +290,14 @@ def describe(found: Material, done: Written) -> dict[str, Any]:
 
 def text(told: Mapping[str, Any]) -> str:
     """`describe` as a person reads it."""
-    from apl.lines import law_line, made_up, noticed_lines, supplied_lines, written_lines
+    from apl.lines import headed, made_up, noticed_lines, written_lines
 
     files = told["files"]
     largest = max(files, key=files.__getitem__)
     return "\n".join([
         *made_up(told),
-        f"{told['profession']} · {law_line(told['law'])}",
-        *supplied_lines(told),
-        f"{len(files):,} files, {sum(files.values()) / 1e6:.1f} MB; "
+        *headed(told),
+        f"{len(files):,} file{'s' * (len(files) != 1)}, {sum(files.values()) / 1e6:.1f} MB; "
         f"the largest: {largest}, {files[largest] / 1e6:.1f} MB",
         *noticed_lines(told),
         *written_lines(told),

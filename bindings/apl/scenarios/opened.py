@@ -23,6 +23,7 @@ from apl.inputs import embedded, input_files, required_of
 from apl.law import Rules, rules
 from apl.outputs import FINGERPRINT, MANIFEST, fingerprint, sha256
 from apl.parameters import Parameters
+from apl.provenance import versions
 from apl.scenarios.situation import Situation, outcome, situation
 from apl_core import Fault, FileError, RuleError, UsageError, refuse_if
 from apl_core.catchment import SELF_PAIR
@@ -47,6 +48,28 @@ class Opened:
     manifest: Mapping[str, Any]
     sha256: str
     tables: Tables
+
+    @property
+    def parameters(self) -> Parameters:
+        """What the run was given that the texts do not have."""
+        return _parameters(self.manifest)
+
+    def origin(self, *kept: str) -> dict[str, Any]:
+        """What the manifest of results made from the run begins with: these entries of its own."""
+        found = {name: self.manifest[name] for name in kept if name in self.manifest}
+        return {"software": versions(), **found}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What every summary of a run begins with (`apl.lines.headed`)."""
+        law = self.rules
+        return {
+            "synthetic": bool(self.manifest["synthetic"]),
+            "profession": law.profession,
+            "law": {"text": law.text, "nor": law.nor, "since": law.since.isoformat()},
+            "supplied_by_the_caller_not_law": list(law.supplied),
+            "unit": law.unit,
+        }
 
 
 def open_run(
@@ -177,11 +200,15 @@ def _day(value: Any) -> bool:
         return False
 
 
+def _parameters(manifest: Mapping[str, Any]) -> Parameters:
+    return Parameters(**manifest["options"]["parameters"])
+
+
 def law_of(manifest: Mapping[str, Any], folder: Path) -> Rules:
     """The rules of the manifest, which the law page must still give."""
     told = manifest["rules"]
-    given = Parameters(**manifest["options"]["parameters"])
-    law = given.applied(rules(told["profession"], on=date.fromisoformat(told["selected_from"])))
+    page = rules(told["profession"], on=date.fromisoformat(told["selected_from"]))
+    law = _parameters(manifest).applied(page)
     if json.loads(json.dumps(law.as_dict())) != told:
         title, why = "another law than the run's", "the law page at hand differs from the manifest"
         mend = "run again with this version, or simulate with that of the run"

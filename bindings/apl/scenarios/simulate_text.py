@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from apl.lines import aligned, law_line, made_up, region_name, supplied_lines, written_lines
-from apl.provenance import stamped, versions
+from apl.lines import aligned, headed, made_up, region_name, written_lines
+from apl.provenance import stamped
 from apl.scenarios.opened import Opened
 from apl.scenarios.places import Choice, Places
 from apl.scenarios.simulate import Simulation
@@ -26,15 +26,10 @@ CUTS = {
 
 def describe(run: Opened, done: Simulation) -> dict[str, Any]:
     """What was added, how the cuts were made, and all that changed."""
-    rules = run.rules
     areas = done.bvcv.to_pylist()
     ends = zip(done.before.ranking.cuts, done.after.ranking.cuts, strict=True)
     return {
-        "synthetic": bool(run.manifest["synthetic"]),
-        "profession": rules.profession,
-        "law": {"text": rules.text, "nor": rules.nor, "since": rules.since.isoformat()},
-        "supplied_by_the_caller_not_law": list(rules.supplied),
-        "unit": rules.unit,
+        **run.told,
         "added": dict(done.added),
         "etp": sum(done.added.values()),
         "etp_unreached": {"before": done.before.unreached, "after": done.after.unreached},
@@ -51,12 +46,10 @@ def describe(run: Opened, done: Simulation) -> dict[str, Any]:
 
 def manifest(run: Opened, done: Simulation, told: Mapping[str, Any]) -> dict[str, Any]:
     """Where the results of a simulation come from: the run's manifest, and what was added."""
-    kept = ("synthetic", "inputs", "rules", "options", "activity", "travel_times_estimate",
-            "counts", "arithmetic", "noticed")  # fmt: skip
     earlier = run.manifest.get("simulation")
     return {
-        "software": versions(),
-        **{name: run.manifest[name] for name in kept if name in run.manifest},
+        **run.origin("synthetic", "inputs", "rules", "options", "activity",
+                     "travel_times_estimate", "counts", "arithmetic", "noticed"),
         "simulation": {
             "run_sha256": run.sha256,
             "added": dict(done.added),
@@ -64,7 +57,7 @@ def manifest(run: Opened, done: Simulation, told: Mapping[str, Any]) -> dict[str
             "places": told.get("places"),
             **({} if earlier is None else {"of": earlier}),
         },
-    }
+    }  # fmt: skip
 
 
 def results(run: Opened, done: Simulation) -> dict[str, pa.Table]:
@@ -102,8 +95,7 @@ def describe_places(found: Places) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> str:
     """The same as a person reads it."""
-    lines = [*made_up(found), f"{found['profession']} · {law_line(found['law'])}"]
-    lines += supplied_lines(found)
+    lines = [*made_up(found), *headed(found)]
     lines += _places(found["places"]) if found.get("places") else []
     added = ", ".join(f"{code} {fte:+g}" for code, fte in found["added"].items())
     lines += [f"FTE: {added or 'none'}", f"Cuts: {CUTS[found['cuts']]}"]

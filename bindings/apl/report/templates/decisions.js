@@ -43,7 +43,7 @@ function vocabulaire(regime, bvcv) {
   const zone = (code) => (code === null ? 'sans classement' : classes.get(code) || code);
   const unite = (code) => (noms.get(code) ? `${noms.get(code)} (${code})` : code);
   const liste = (codes) => codes.slice(0, PREMIERS).map(unite).join(', ')
-    + (codes.length > PREMIERS ? ` et ${nombre(codes.length - PREMIERS)} autres` : '');
+    + (codes.length > PREMIERS ? ` et ${nombre(codes.length - PREMIERS)} autre${codes.length - PREMIERS > 1 ? 's' : ''}` : '');
   return { zone, liste, qui: regime.qui, passage: (de, vers) => `${zone(de)} → ${zone(vers)}` };
 }
 

@@ -2,7 +2,7 @@
 /* What if: FTE added to or taken from communes, and what they do to each BVCV, cuts held. */
 
 const Essai = (() => {
-  const { par, creer, decimal, plus, etiquette, isole, annoncer, simple } = Outils;
+  const { par, creer, decimal, plus, compte, etiquette, isole, annoncer, simple } = Outils;
   const communes = new Map(); // code → label
 
   const nom = (code) => `${communes.get(code) || code} (${code})`;
@@ -23,7 +23,8 @@ const Essai = (() => {
     par('essai-refus').textContent = refus;
     if (refus) return false;
     Etat.changer({ type: 'ajouter', commune: code, etp: Math.abs(total) < 1e-9 ? 0 : total });
-    annoncer(`${nom(code)} : ${plus(total, 2)} ETP ; ${Etat.etat.essai.size} bassins de vie changent d’APL`);
+    annoncer(`${nom(code)} : ${plus(total, 2)} ETP ; `
+      + compte(Etat.etat.essai.size, 'bassin de vie change d’APL', 'bassins de vie changent d’APL'));
     return true;
   }
 

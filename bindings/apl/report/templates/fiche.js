@@ -3,7 +3,7 @@
    where its zone is decided. */
 
 const Fiche = (() => {
-  const { par, creer, decimal, entier, pourcent, etiquette, nomZone, isole, annoncer } = Outils;
+  const { par, creer, decimal, entier, pourcent, compte, etiquette, nomZone, isole, annoncer } = Outils;
 
   const couple = (terme, ...valeur) => [creer('dt', {}, terme), creer('dd', {}, ...valeur)];
 
@@ -27,11 +27,11 @@ const Fiche = (() => {
     if (!b.ecarts || !b.ecarts.length) return [];
     return [creer('h4', {}, 'Distance aux coupures, tenues fixes'), creer('ul', {}, ...b.ecarts.map((e) => {
       const monte = e.sens === 'hausse';
-      const ou = e.lieux.map((l) => `${decimal(l.etp, 2)} à ${l.libelle || l.code}`).join(', ou ');
+      const ou = e.lieux.map((l) => `${l.libelle || l.code} ${decimal(l.etp, 2)}`).join(', ou ');
       return creer('li', {}, `${nomZone(e.zone)}, ${monte ? 'au-dessus : gagner plus de' : 'au-dessous : perdre'} `
         + `${decimal(e.ecart_apl, 2)} points d’APL`
         + (e.ecart_habitants === null ? '' : ` ; ${entier(e.ecart_habitants)} ${DONNEES.qui} du classement entre les deux`)
-        + (ou ? ` ; ETP ${monte ? 'à ajouter' : 'à retirer'} : ${ou}` : ''));
+        + (ou ? ` ; ETP ${monte ? 'à ajouter' : 'à retirer'}, par commune : ${ou}` : ''));
     }))];
   }
 
@@ -43,7 +43,8 @@ const Fiche = (() => {
       creer('tbody', {}, ...b.decomposition.map((p) => creer('tr', {},
         creer('th', { scope: 'row' }, ...(p.code ? [isole(p.libelle),
           creer('span', { class: 'note' }, p.bvcv === b.code ? '' : ' hors du bassin')]
-          : [p.autres ? `${entier(p.autres)} autres communes` : `${entier(p.regroupees)} communes regroupées (secret)`])),
+          : [p.autres ? compte(p.autres, 'autre commune', 'autres communes')
+            : `${compte(p.regroupees, 'commune regroupée', 'communes regroupées')} (secret)`])),
         creer('td', {}, p.code ? decimal(p.etp, 2) : ''),
         creer('td', {}, decimal(p.apl, 2)), creer('td', {}, pourcent(b.apl ? p.apl / b.apl : 0))))))];
   }
@@ -109,7 +110,7 @@ const Fiche = (() => {
     }
     Etat.changer({ type: 'decider', code: b.code, zone, motif });
     const { refus } = Etat.etat.jugement;
-    annoncer(`${b.libelle} : ${nomZone(zone)}. ` + (refus.length ? `${refus.length} règles ne sont pas tenues.`
+    annoncer(`${b.libelle} : ${nomZone(zone)}. ` + (refus.length ? `${compte(refus.length, 'règle n’est pas tenue', 'règles ne sont pas tenues')}.`
       : 'Toutes les règles sont tenues.'));
     const bouton = document.querySelector('#decider button');
     if (bouton) bouton.focus(); // the panel was drawn again

@@ -80,7 +80,7 @@ function lireDecisions(texte, regime) {
 
 function fauteDeLigne(cellules, entete, places, regime, nationales, lues) {
   if (cellules.length !== entete.length) {
-    return `${cellules.length} cellules, ${entete.length} colonnes dans l’en-tête.`;
+    return `${cellules.length} cellule${cellules.length > 1 ? 's' : ''} pour ${entete.length} colonnes dans l’en-tête.`;
   }
   const [code, zone, motif] = places.map((place) => cellules[place]);
   if (!nationales.has(code)) {

@@ -34,6 +34,8 @@ const Outils = (() => {
   const entier = (valeur) => decimal(valeur, 0);
   const pourcent = (part, chiffres = 1) => `${decimal(100 * part, chiffres)}\u202f%`;
   const plus = (valeur, chiffres) => (valeur > 0 ? '+' : '') + decimal(valeur, chiffres);
+  /** A number with its noun: 0 and 1 are singular in French. */
+  const compte = (n, un, plusieurs = `${un}s`) => `${entier(n)} ${n < 2 ? un : plusieurs}`;
   const nomZone = (code) => NOMS.get(code) || 'Sans classement';
 
   function etiquette(code) {
@@ -53,5 +55,7 @@ const Outils = (() => {
 
   const doux = () => (matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth');
 
-  return { par, creer, decimal, entier, pourcent, plus, nomZone, etiquette, isole, annoncer, simple, doux };
+  return {
+    par, creer, decimal, entier, pourcent, plus, compte, nomZone, etiquette, isole, annoncer, simple, doux,
+  };
 })();

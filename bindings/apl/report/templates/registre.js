@@ -2,7 +2,7 @@
 /* The register of decisions: listed, undone, written to and read from decisions.csv. */
 
 const Registre = (() => {
-  const { par, creer, etiquette, isole, annoncer } = Outils;
+  const { par, creer, compte, etiquette, isole, annoncer } = Outils;
 
   function lignes() {
     const { decisions } = Etat.etat;
@@ -43,7 +43,7 @@ const Registre = (() => {
     creer('a', { href: adresse, download: 'decisions.csv' }).click();
     setTimeout(() => URL.revokeObjectURL(adresse), 1000);
     const { refus } = Etat.etat.jugement;
-    annoncer(refus.length ? `decisions.csv enregistré ; ${refus.length} règles ne sont pas tenues`
+    annoncer(refus.length ? `decisions.csv enregistré ; ${compte(refus.length, 'règle n’est pas tenue', 'règles ne sont pas tenues')}`
       : 'decisions.csv enregistré, toutes les règles sont tenues');
   }
 
@@ -57,7 +57,7 @@ const Registre = (() => {
       creer('ul', {}, ...erreurs.slice(0, 20).map((texte) => creer('li', {}, texte))))] : []));
     if (erreurs.length) return;
     Etat.changer({ type: 'charger', decisions });
-    annoncer(`${decisions.size} décisions lues de ${fichier.name}`);
+    annoncer(`${compte(decisions.size, 'décision lue', 'décisions lues')} dans ${fichier.name}`);
   }
 
   function touche(evenement) {
