@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from datetime import date
 from pathlib import Path
@@ -108,6 +109,12 @@ def test_a_run_in_other_communes_is_opened_with_the_movements(folder: Path) -> N
     assert json.loads(drawn.stdout.splitlines()[-1])["persons"] == 3
     readings = invoke("sensitivity", str(out), *opened, "--movements", str(told))
     assert readings.exit_code == 0, readings.output
+    places = folder.parent / "places.csv"
+    places.write_text("code_commune,longitude,latitude\n01006,5,46\n01009,5.2,46.1\n")
+    if all(importlib.util.find_spec(name) for name in ("jinja2", "shapely")):
+        pages = invoke("report", str(out), *opened, "--movements", str(told),
+                       "--coordinates", str(places), "--out", str(folder.parent / "p"))  # fmt: skip
+        assert pages.exit_code == 0, pages.output
     lacking = invoke("explain", str(out), "01006", *opened)
     error: Any = lacking.exception
     assert (error.exit_code, error.faults[0].fault) == (2, "APL-U05")

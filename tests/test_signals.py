@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,14 @@ LAW = ["--profession", "masseur_kinesitherapeute", "--on", "2025-06-06"]
 RULES = apl.rules("masseur_kinesitherapeute", on=date(2025, 6, 6))
 APL = [sys.executable, "-m", "apl"]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """Children hear SIGINT, also where this process does not (a shell's ``&``, nohup)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def started(out: Path, *options: str) -> subprocess.Popen[str]:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from apl.commands.shared import Existing, cli, day, json_option, overwrite_option, say, tell
+from apl.commands.shared import (
+    Existing,
+    cli,
+    day,
+    json_option,
+    overwrite_option,
+    say,
+    tell,
+    told_options,
+)
 
 
 @cli.command()
@@ -30,6 +39,7 @@ from apl.commands.shared import Existing, cli, day, json_option, overwrite_optio
 @click.option("--svg", is_flag=True, help="The map as a drawing, for print.")
 @click.option("--min-persons", type=click.IntRange(min=1), default=3, show_default=True,
               help="A commune of fewer professionals shows nothing of its own.")  # fmt: skip
+@told_options
 @overwrite_option
 @json_option
 def report(
@@ -37,6 +47,8 @@ def report(
     out: Path,
     regions: tuple[str, ...],
     source: Path | None,
+    movements: Path | None,
+    passage: Path | None,
     communes: Path | None,
     published: Path | None,
     zonage: Path | None,
@@ -66,7 +78,7 @@ def report(
     refuse_missing([kind for kind, wanted in kinds.items() if wanted])
     refuse_standing(out, overwrite)
     say("reading")
-    given = Given(source, communes, published, zonage, incertitude)
+    given = Given(source, communes, published, zonage, incertitude, movements, passage)
     found = material(run, given, least=min_persons)
     asked = Asked(tuple(dict.fromkeys(regions)), outlines, coordinates, on,
                   tuple(kind for kind, wanted in kinds.items() if wanted), template)  # fmt: skip

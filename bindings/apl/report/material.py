@@ -59,6 +59,8 @@ class Given:
     published: Path | None = None
     zonage: Path | None = None
     incertitude: Path | None = None
+    movements: Path | None = None
+    passage: Path | None = None
 
     def settled(self) -> Given:
         """The same, the folder of a command being the table in it that bears the name asked for."""
@@ -241,7 +243,8 @@ def _opened(folder: Path, told: Mapping[str, Any], asked: Given, rules: Rules) -
     ran = any(name.startswith("apl_communes.") for name in told["outputs"])
     if kind_of(rules) == KIND or not (ran and at_hand):
         return None
-    return open_run(folder, asked.source)
+    told: Any = {"movements": asked.movements, "passage": asked.passage}
+    return open_run(folder, asked.source, **told)
 
 
 def _places(

@@ -22,7 +22,7 @@ from apl_core.errors import SHOWN
 LONGEST, ROWS = 32_767, 1 << 20  # characters of a cell, rows of a sheet: Excel's limits
 SECONDS = 1_577_836_800  # of 1 January 2020: when files say that they were made, if nobody does
 WHEN = re.compile("[0-9]{1,11}")  # a SOURCE_DATE_EPOCH of this millennium or the next
-WIDE = {"Quoi": 42, "Valeur": 90, "Motif": 50, "motif": 50, "Région qui classe": 28}  # letters, of a column
+WIDE = {"Quoi": 42, "Valeur": 90, "Motif": 50, "motif": 50, "Région qui classe": 28}  # letters
 HEAD = 45  # points: a header of three lines
 INERT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
