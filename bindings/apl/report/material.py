@@ -243,8 +243,8 @@ def _opened(folder: Path, told: Mapping[str, Any], asked: Given, rules: Rules) -
     ran = any(name.startswith("apl_communes.") for name in told["outputs"])
     if kind_of(rules) == KIND or not (ran and at_hand):
         return None
-    told: Any = {"movements": asked.movements, "passage": asked.passage}
-    return open_run(folder, asked.source, **told)
+    brought: Any = {"movements": asked.movements, "passage": asked.passage}
+    return open_run(folder, asked.source, **brought)
 
 
 def _places(
