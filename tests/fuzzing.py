@@ -165,7 +165,10 @@ def plain_table(data: bytes) -> dict[str, list[Any]] | None:
     text = data.decode("utf-16" if data[:2] in files.UTF16 else "utf-8-sig")
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, None), delimiter=separator) if row]
+    except csv.Error:
+        return None  # no text that Python's own reader takes
     if "etp" not in first.lower() or any(len(row) != 2 for row in rows):
         return None  # lines above the header, or other columns too
     header = max(at for at, (_, etp) in enumerate(rows) if at == 0 or etp.strip().lower() == "etp")
