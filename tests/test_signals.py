@@ -56,9 +56,33 @@ def test_a_signal_takes_back_what_is_on_its_way(
         time.sleep(delay)
         run.send_signal(number)
         rest = run.stderr.read().splitlines()
-    assert run.returncode == code
-    assert [line for line in rest if line and not line.startswith("… ")] == [said]
+    left = [line for line in rest if line and not line.startswith("… ")]
+    assert (run.returncode, left) == (code, [said])
     assert list(tmp_path.iterdir()) == []
+
+
+@posix
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_inside_an_import_is_heard_after_it(number: str, tmp_path: Path) -> None:
+    """A library in C that is interrupted while it is imported ends in an ImportError."""
+    (tmp_path / "fragile.py").write_text(
+        "import signal, time\n"
+        f"try:\n    signal.raise_signal(signal.{number})\n    time.sleep(0.1)\n"
+        "except BaseException as error:\n    raise ImportError('in C') from error\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "program.py").write_text(
+        "import time\nimport apl.__main__ as command\n"
+        "def run():\n    import fragile\n    time.sleep(20)\n"
+        "command._run = run\ncommand.main()\n",
+        encoding="utf-8",
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "program"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    expected = {"SIGINT": (130, "interrupted\n"), "SIGTERM": (143, "terminated\n")}
+    assert (ended.returncode, ended.stderr) == expected[number]
 
 
 @posix

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import traceback
+from types import FrameType
 
 import click
 
@@ -28,6 +29,7 @@ from apl.commands import (
 from apl.commands.shared import cli
 
 DEFECT, INTERRUPTED, TERMINATED, CLOSED_PIPE = 1, 130, 143, 141
+SOON = 0.02  # seconds until a signal that came during an import is heard again
 __all__ = [
     "calibrate",
     "certify",
@@ -65,16 +67,23 @@ class Interrupted(KeyboardInterrupt):
     """
 
 
-def _interrupt(*_: object) -> None:
-    raise Interrupted
-
-
 class Terminated(BaseException):
     """SIGTERM: what is on its way is taken back on the way out, as for an interrupt."""
 
 
-def _terminate(*_: object) -> None:
-    raise Terminated
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Leave by a signal; out of an import, once that is over.
+
+    Libraries in C make an ImportError of whatever happens while they are imported (NumPy's
+    ``import_array`` prints the rest), which would be told as a defect.
+    """
+    why = Interrupted if number == signal.SIGINT else Terminated
+    while frame is not None and "importlib._bootstrap" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    if frame is None or not hasattr(signal, "setitimer"):
+        raise why
+    signal.signal(signal.SIGALRM, lambda _, later: _leave(number, later))
+    signal.setitimer(signal.ITIMER_REAL, SOON)
 
 
 def main() -> None:
@@ -84,9 +93,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a terminal without "…" must not fail a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's `&` ignores it
-        signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGINT, _leave)
     try:
         sys.exit(_run())
     except click.exceptions.Exit as error:
