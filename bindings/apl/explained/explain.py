@@ -6,7 +6,6 @@ from apl.explained.bvcv import AreaExplained, explain_bvcv
 from apl.explained.commune import CommuneExplained, explain_commune
 from apl.explained.secrecy import LEAST, Secrecy, persons_of, secrecy_of
 from apl.scenarios.opened import Opened
-from apl.scenarios.situation import outcome
 from apl_core import Fault, UsageError
 
 COMMUNE, BVCV = "commune", "bvcv"
@@ -57,9 +56,8 @@ def explained(run: Opened, code: str, secret: Secrecy, *, key: str | None = None
     kind = key or next(iter(kinds), "")
     if kind not in kinds:
         raise UsageError([_unknown(code, key)])
-    found = outcome(run.place, run.rules)
     how = explain_commune if kind == COMMUNE else explain_bvcv
-    return how(run.place, run.rules, found, code, secret)
+    return how(run.place, run.rules, run.outcome, code, secret)
 
 
 def kinds_of(run: Opened, code: str) -> list[str]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from apl.law import Rules, rules
 from apl.outputs import FINGERPRINT, MANIFEST, fingerprint, sha256
 from apl.parameters import Parameters
 from apl.provenance import versions
-from apl.scenarios.situation import Situation, outcome, situation
+from apl.scenarios.situation import Outcome, Situation, outcome, situation
 from apl_core import Fault, FileError, RuleError, UsageError, refuse_if
 from apl_core.catchment import SELF_PAIR
 from apl_core.errors import listed
@@ -48,6 +49,11 @@ class Opened:
     manifest: Mapping[str, Any]
     sha256: str
     tables: Tables
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What the situation comes to, computed once: who asks why of one code asks of another."""
+        return outcome(self.place, self.rules)
 
     @property
     def parameters(self) -> Parameters:
