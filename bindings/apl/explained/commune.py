@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ from apl.explained.secrecy import Secrecy
 from apl.indicator import CONSERVATION
 from apl.law import Rules
 from apl.scenarios.situation import Outcome, Situation
-from apl_core import AplError, Fault, Steps
+from apl_core import AplError, Catchment, Fault, Steps
 from apl_core.exact import F64
 
 
@@ -120,12 +121,10 @@ def explain_commune(
     """
     here = int(place.pairs.land.positions([code])[0])
     row = found.communes.slice(here, 1).to_pylist()[0]
-    pairs = place.pairs.towards(place.supply > 0)
-    weighted = pairs.weigh(rules.decay)
-    mine = slice(*pairs.start[here : here + 2].tolist())
-    at, minutes, weight = pairs.destination[mine], pairs.minutes[mine], weighted.weight[mine]
-    around = weighted.demand(place.demand)
-    apl = rules.per * weight * weighted.ratio(place.supply, place.demand)[at]
+    near = _near(place, rules.decay)
+    mine = slice(*near.pairs.start[here : here + 2].tolist())
+    at, minutes, weight = near.at[mine], near.minutes[mine], near.weight[mine]
+    around, apl = near.demand, rules.per * weight * near.ratio[at]
     refuse_another_sum(apl, row["apl"], code)
     brings = np.flatnonzero(apl > 0)
     at, minutes, apl = at[brings], minutes[brings], apl[brings]
@@ -147,6 +146,26 @@ def explain_commune(
         code, row["population"], row["population_standardisee"], row["apl"], (*parts, *line),
         bands, rest, area.to_pylist()[0],
     )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """What all explanations of a situation look up: pairs with their weights, both sums."""
+
+    pairs: Catchment
+    at: NDArray[np.integer]
+    minutes: F64
+    weight: F64
+    demand: F64
+    ratio: F64
+
+
+@lru_cache(1)
+def _near(place: Situation, decay: Steps) -> _Near:
+    pairs = place.pairs.towards(place.supply > 0)
+    weighted = pairs.weigh(decay)
+    sums = weighted.demand(place.demand), weighted.ratio(place.supply, place.demand)
+    return _Near(pairs, pairs.destination, pairs.minutes, weighted.weight, *sums)
 
 
 def band_names(decay: Steps) -> list[str]:

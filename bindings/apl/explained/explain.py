@@ -65,7 +65,7 @@ def kinds_of(run: Opened, code: str) -> list[str]:
     land = run.place.pairs.land
     known = {
         COMMUNE: bool(land.positions([code])[0] >= 0),
-        BVCV: code in run.place.communes.column("code_bvcv").to_pylist(),
+        BVCV: code in run.place.communes.column("code_bvcv").unique().to_pylist(),
     }
     return [kind for kind, is_it in known.items() if is_it]
 
