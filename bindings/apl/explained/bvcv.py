@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -117,8 +118,8 @@ def explain_bvcv(
     """
     areas = found.ranking.bvcv
     area = areas.filter(pc.equal(areas.column("code_bvcv"), code)).to_pylist()[0]
-    unit = place.communes.column("code_bvcv").to_pylist()
-    inside = np.array([name == code for name in unit])
+    units = place.communes.column("code_bvcv").cast(pa.string())
+    inside = pc.fill_null(pc.equal(units, code), False).to_numpy()
     people = place.demand
     if rules.weight != "population_standardisee":
         people = column_values(place.communes.column("population"), np.float64)
@@ -130,8 +131,9 @@ def explain_bvcv(
     hidden = np.zeros(at.size, dtype=np.bool_)
     hidden[brings] = secrecy.gathered(at[brings])
     codes = place.pairs.land.codes.take(at).to_pylist()
+    unit = units.take(pa.array(at)).to_pylist()
     parts = [
-        AreaPart(codes[k], unit[at[k]], float(place.supply[at[k]]), float(effect[k]),
+        AreaPart(codes[k], unit[k], float(place.supply[at[k]]), float(effect[k]),
                  float(apl[k]), share(apl[k], area["apl"]))
         for k in in_order(at, apl, ~hidden & (apl > 0))
     ]  # fmt: skip
