@@ -21,7 +21,7 @@ test: $(VENV)/test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # The suite again with the kernels as plain Python: bounds are checked, lines are covered.
-# Files that read the repository and run no kernel are not run twice (a minute and a half of processor).
+# Files that read the repository and run no kernel are not run twice.
 NO_KERNEL := house wheel catalogue readme quotes schemas law_words
 test-nojit: $(VENV)/test
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
